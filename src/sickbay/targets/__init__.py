@@ -1,0 +1,1 @@
+"""The kinds of target: one room each, with how to reach it, its facts and how they are parsed."""

@@ -1,0 +1,1 @@
+"""AWS: read-only calls, side by side."""

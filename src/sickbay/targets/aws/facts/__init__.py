@@ -1,0 +1,1 @@
+"""What can be known of Aws, one subject a module."""

@@ -1,0 +1,1 @@
+"""Endpoints: HTTP, TLS and DNS as a client sees them."""

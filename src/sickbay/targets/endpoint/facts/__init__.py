@@ -1,0 +1,1 @@
+"""What can be known of Endpoint, one subject a module."""

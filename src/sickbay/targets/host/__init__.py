@@ -1,0 +1,1 @@
+"""Hosts: one login, one batched script."""

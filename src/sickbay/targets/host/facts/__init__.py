@@ -1,0 +1,1 @@
+"""What can be known of a host, one subject a module."""

@@ -1,0 +1,1 @@
+"""Kubernetes: one paginated LIST per kind."""

@@ -1,0 +1,1 @@
+"""What can be known of Kubernetes, one subject a module."""

@@ -1,0 +1,1 @@
+"""What can be known of Postgres, one subject a module."""

@@ -1,0 +1,1 @@
+"""What can be known of Redis, one subject a module."""
