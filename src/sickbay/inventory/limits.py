@@ -69,4 +69,4 @@ def resolve(own: LimitsT, shared: Limits, own_at: SourceOf, shared_at: SourceOf)
         else:
             value, source = getattr(own, name), "default"
         values[name] = Limit(value, name=name, unit=own.unit_of(name), source=source)
-    return own.model_construct(**values)
+    return cast("LimitsT", own.model_construct(**values))
