@@ -7,12 +7,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry
-from sickbay.inventory.limits import Limits
+from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Fraction
 
 
 class AwsLimits(Limits):
-    function_errors: Fraction = Field("1 %", description="failed invocations of a Lambda function")
+    function_errors: Fraction = limit("1 %", "failed invocations of a Lambda function")
 
 
 class AwsEntry(Entry):

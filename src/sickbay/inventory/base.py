@@ -37,7 +37,7 @@ def _read_secret(value: object, info: ValidationInfo) -> object:
         try:
             done = subprocess.run(
                 str(value["command"]),
-                shell=True,  # noqa: S602 (the operator's own line, as in a shell profile)
+                shell=True,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 timeout=SECRET_COMMAND_SECONDS,

@@ -7,14 +7,12 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry, Part, Secret
-from sickbay.inventory.limits import Limits
+from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Duration
 
 
 class EndpointLimits(Limits):
-    response_time: Duration = Field(
-        "5 s", description="from the first byte sent to the last received"
-    )
+    response_time: Duration = limit("5 s", "from the first byte sent to the last received")
 
 
 class Expectation(Part):

@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry
-from sickbay.inventory.limits import Limits
+from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Fraction
 
 
 class HostLimits(Limits):
-    disk_used: Fraction = Field("85 %", description="space in use of a file system")
+    disk_used: Fraction = limit("85 %", "space in use of a file system")
 
 
 class HostEntry(Entry):

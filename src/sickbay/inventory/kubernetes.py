@@ -7,14 +7,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry
-from sickbay.inventory.limits import Limits
+from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Count
 
 
 class KubernetesLimits(Limits):
-    pod_restarts: Count = Field(
-        5, description="restarts of one container within the observed window"
-    )
+    pod_restarts: Count = limit(5, "restarts of one container within the observed window")
 
 
 class KubernetesEntry(Entry):

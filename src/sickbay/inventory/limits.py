@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sickbay.inventory.units import Unit, show
 
@@ -53,6 +53,11 @@ class Limits(BaseModel):
             if extra in get_args(Unit):
                 return cast("Unit", extra)
         raise TypeError(f"{cls.__name__}.{name} needs a unit: annotate it with a type of units.py")
+
+
+def limit(default: float | str, description: str) -> Any:
+    """A field of a Limits class: what holds when nothing is said, and what it is about."""
+    return Field(default, description=description)
 
 
 def resolve(own: LimitsT, shared: Limits, own_at: SourceOf, shared_at: SourceOf) -> LimitsT:

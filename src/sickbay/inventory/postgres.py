@@ -7,13 +7,13 @@ from typing import ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry, Secret
-from sickbay.inventory.limits import Limits
+from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Fraction
 
 
 class PostgresLimits(Limits):
-    connections_used: Fraction = Field(
-        "80 %", description="client sessions of the slots open to ordinary roles"
+    connections_used: Fraction = limit(
+        "80 %", "client sessions of the slots open to ordinary roles"
     )
 
 

@@ -7,14 +7,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry, Secret
-from sickbay.inventory.limits import Limits
+from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Fraction
 
 
 class RedisLimits(Limits):
-    redis_memory_used: Fraction = Field(
-        "80 %", description="used_memory of maxmemory, where one is set"
-    )
+    redis_memory_used: Fraction = limit("80 %", "used_memory of maxmemory, where one is set")
 
 
 class RedisEntry(Entry):
