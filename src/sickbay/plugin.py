@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -285,15 +286,13 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> None:
     note(op, left, right)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
+) -> pytest.TestReport | None:
+    """The report of a health test says what its verdict says; all others are pytest's."""
     verdict = _verdict(item, call)
-    if verdict is not None:
-        _express(verdict, report, item)
-    return report
+    return None if verdict is None else _report(verdict, item, call)
 
 
 def _verdict(item: pytest.Item, call: pytest.CallInfo[None]) -> Verdict | None:
@@ -318,30 +317,43 @@ def _verdict(item: pytest.Item, call: pytest.CallInfo[None]) -> Verdict | None:
     return run.assessor.explained(verdict)
 
 
-def _express(verdict: Verdict, report: pytest.TestReport, item: pytest.Item) -> None:
-    """Let pytest's report say what the verdict says."""
-    report.sickbay = as_data(verdict)  # type: ignore[attr-defined]
-    if verdict.state == "healthy":
-        return
+def _report(verdict: Verdict, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+    assert call.when in {"setup", "call"}
+    when: Literal["setup", "call"] = "setup" if call.when == "setup" else "call"
+    outcome: Literal["passed", "failed", "skipped"] = "skipped"
     path, line, _ = item.location
-    if verdict.state == "waived":
-        report.outcome = "skipped"
-        report.wasxfail = f"reason: {verdict.waiver}"  # type: ignore[attr-defined]
+    longrepr: Any = None
+    more: dict[str, Any] = {"sickbay": as_data(verdict)}
+    if verdict.state == "healthy":
+        outcome = "passed"
+    elif verdict.state == "waived":
+        more["wasxfail"] = f"reason: {verdict.waiver}"
     elif verdict.state == "not_applicable":
-        report.outcome = "skipped"
-        report.longrepr = (path, line or 0, f"Skipped: not applicable: {verdict.message}")
+        longrepr = (path, line or 0, f"Skipped: not applicable: {verdict.message}")
     elif verdict.explained_by:
-        report.outcome = "skipped"
         parents = ", ".join(str(ref) for ref in verdict.explained_by)
-        report.longrepr = (path, line or 0, f"Skipped: explained by {parents}")
+        longrepr = (path, line or 0, f"Skipped: explained by {parents}")
     else:
-        said = verdict.message
-        if verdict.gap:
-            remedy = f" ({verdict.gap.remedy})" if verdict.gap.remedy else ""
-            said = f"not evaluated, {verdict.gap.reason.replace('_', ' ')}: {verdict.gap.detail}{remedy}"
-        crash = getattr(report.longrepr, "reprcrash", None)
-        if crash is not None:
-            crash.message = said
+        assert call.excinfo is not None
+        outcome = "failed"
+        # A traceback through the test's own source says no more than the finding and costs much;
+        # only where the test itself is broken it is what is needed.
+        told = isinstance(call.excinfo.value, AssertionError | Missing)
+        longrepr = call.excinfo.getrepr(style="value" if told else "long")
+        longrepr.reprcrash.message = _in_a_line(verdict)
+    return pytest.TestReport(
+        item.nodeid, item.location, dict.fromkeys(item.keywords, 1), outcome, longrepr, when,
+        duration=call.duration, start=call.start, stop=call.stop,
+        user_properties=item.user_properties, **more,
+    )  # fmt: skip
+
+
+def _in_a_line(verdict: Verdict) -> str:
+    """What a failed verdict says, for pytest's short summary."""
+    if verdict.gap is None:
+        return verdict.message
+    remedy = f" ({verdict.gap.remedy})" if verdict.gap.remedy else ""
+    return f"not evaluated, {verdict.gap.reason.replace('_', ' ')}: {verdict.gap.detail}{remedy}"
 
 
 class _Intake:
@@ -369,6 +381,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     diagnosis = run.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+    if run.shared is not None:
+        shutil.rmtree(run.shared, ignore_errors=True)
     if run.selected:
         folder = config.invocation_params.dir / config.getoption("reports_dir")
         run.written = reports.write(folder, run, diagnosis)

@@ -1,1 +1,1 @@
-"""What can be known of Kubernetes, one subject a module."""
+"""What can be known of a cluster, one subject a module."""

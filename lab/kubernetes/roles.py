@@ -1,0 +1,40 @@
+"""What a user of the lab's cluster may do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from lab.kubernetes.api import Json
+
+_READABLE = {
+    "": "namespaces nodes pods services endpoints events persistentvolumes persistentvolumeclaims "
+    "replicationcontrollers resourcequotas limitranges serviceaccounts configmaps",
+    "apps": "deployments replicasets statefulsets daemonsets",
+    "autoscaling": "horizontalpodautoscalers",
+    "batch": "jobs cronjobs",
+    "coordination.k8s.io": "leases",
+    "discovery.k8s.io": "endpointslices",
+    "events.k8s.io": "events",
+    "networking.k8s.io": "ingresses networkpolicies",
+    "policy": "poddisruptionbudgets",
+    "storage.k8s.io": "storageclasses",
+}
+
+
+def read_only(*, without: Collection[str] = ()) -> list[Json]:
+    """The rules of a ClusterRole that may get and list what a health test looks at.
+
+    ``without`` names kinds to leave out (``{"nodes"}``). Secrets are never among them, nor is watch.
+    """
+    unknown = set(without) - set(" ".join(_READABLE.values()).split())
+    if unknown:
+        raise ValueError(f"no rule to leave out: {', '.join(sorted(unknown))}")
+    return [
+        {
+            "apiGroups": [group],
+            "resources": [kind for kind in kinds.split() if kind not in without],
+            "verbs": ["get", "list"],
+        }
+        for group, kinds in _READABLE.items()
+        if set(kinds.split()) - set(without)
+    ]
