@@ -1,6 +1,6 @@
 """1,000 replayed targets with 60 checks each, against as many empty parametrised tests.
 
-    python bench/replayed_targets.py [TARGETS]
+python bench/replayed_targets.py [TARGETS]
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def test_check_{n}(filesystems, limits):
     """File systems have room."""
     assert worst(filesystems, "used_fraction") < limits.disk_used
 '''
-EMPTY_TEST = '''
+EMPTY_TEST = """
 @pytest.mark.parametrize("target", range({targets}))
 def test_check_{n}(target):
     pass
-'''
+"""
 
 
 def main() -> None:
@@ -50,7 +50,9 @@ def main() -> None:
     print(f"{targets} targets, {CHECKS} checks each")
     print(f"empty tests  {floor}")
     print(f"health tests {ours}")
-    print(f"ratio of pytest's own figures {ratio:.2f} (budget 1.5), peak {ours.peak:.0f} MiB (budget 1024)")
+    print(
+        f"ratio of pytest's own figures {ratio:.2f} (budget 1.5), peak {ours.peak:.0f} MiB (budget 1024)"
+    )
 
 
 def _snapshot(home: Path, targets: int) -> None:
@@ -63,7 +65,13 @@ def _snapshot(home: Path, targets: int) -> None:
     for number in range(targets):
         used = 95 if number % ILL_EVERY == 0 else 40
         rows = [
-            {**state["facts"]["filesystems"]["value"][0], "mount": f"/data{disk}", "size": 100, "used": used, "available": 100 - used}
+            {
+                **state["facts"]["filesystems"]["value"][0],
+                "mount": f"/data{disk}",
+                "size": 100,
+                "used": used,
+                "available": 100 - used,
+            }
             for disk in range(5)
         ]
         facts = {"filesystems": {"value": rows}}

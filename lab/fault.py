@@ -106,11 +106,14 @@ def disagreements(expected: Fault, diagnosis: Mapping[str, Any]) -> list[str]:
     allowed = {wanted, *(tuple(item.split("@")) for item in expected.also)}
     for key, finding in findings.items():
         if key not in allowed and not _leads_to(finding, findings, allowed):
-            wrong.append(f"{key[0]} on {key[1]} is not explained by the fault: {finding['message']}")
-    for unseen in diagnosis["not_evaluated"]:
-        if not unseen.get("explained_by"):
-            wrong.append(f"{unseen['symptom']} on {unseen['target']} was not evaluated: {unseen['detail']}")
-    return wrong
+            wrong.append(
+                f"{key[0]} on {key[1]} is not explained by the fault: {finding['message']}"
+            )
+    return wrong + [
+        f"{unseen['symptom']} on {unseen['target']} was not evaluated: {unseen['detail']}"
+        for unseen in diagnosis["not_evaluated"]
+        if not unseen.get("explained_by")
+    ]
 
 
 def _leads_to(

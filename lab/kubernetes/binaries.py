@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from lab.cache import cached
@@ -20,6 +22,9 @@ _FLAGS = (
     "-X k8s.io/component-base/version.gitMajor={1} -X k8s.io/component-base/version.gitMinor={2}"
 )
 _GO_PLACES = ("/usr/local/go/bin/go",)  # where Go's own archive is unpacked to, often not on PATH
+
+
+_TOOLCHAIN = "golang.org/toolchain"
 
 
 class Unavailable(RuntimeError):
@@ -88,24 +93,54 @@ def _environment() -> dict[str, str]:
 
 
 def _go() -> str:
-    """The go command, if it is new enough for these modules (or can fetch a Go that is)."""
-    wanted = re.search(r"^go (\d+)\.(\d+)", _MODULES, re.MULTILINE)
-    assert wanted
-    need = f"building Kubernetes {KUBERNETES} for the lab needs Go {wanted[1]}.{wanted[2]} or newer"
-    how = "install it from https://go.dev/dl (unpacked to /usr/local/go) and put it on PATH"
-    go = shutil.which("go") or next((place for place in _GO_PLACES if Path(place).exists()), None)
-    if go is None:
-        raise Unavailable(f"{need}, and there is no go command: {how}")
-    told = subprocess.run(
-        [go, "env", "GOVERSION"],
-        cwd=_SOURCE,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
+    """A go command that is new enough for these modules.
+
+    That of this machine, or one that an older go command (Debian's, say) fetches as a module: Go
+    publishes its releases as versions of golang.org/toolchain.
+    """
+    found = re.search(r"^go (\d+)\.(\d+)\.(\d+)$", _MODULES, re.MULTILINE)
+    assert found
+    wanted = (int(found[1]), int(found[2]))
+    commands = [which] if (which := shutil.which("go")) else []
+    commands += [place for place in _GO_PLACES if Path(place).exists()]
+    for go in commands:
+        have = re.match(r"go(\d+)\.(\d+)", _ask(go, "env", "GOVERSION"))
+        if have and (int(have[1]), int(have[2])) >= wanted:
+            return go
+    if not commands:
+        raise Unavailable(
+            f"building Kubernetes {KUBERNETES} for the lab needs Go, and there is no go command: "
+            "apt-get install golang-go (any version: it fetches the one that is needed)"
+        )
+    release = f"{_TOOLCHAIN}@v0.0.1-go{found[1]}.{found[2]}.{found[3]}"
+    platform = "-".join(_ask(commands[0], "env", "GOOS", "GOARCH").split())
+    toolchain = cached(
+        "go", f"{release}.{platform}", partial(_fetch, commands[0], f"{release}.{platform}"), _runs
     )
-    have = re.match(r"go(\d+)\.(\d+)", told.stdout)
-    if not have or (int(have[1]), int(have[2])) < (int(wanted[1]), int(wanted[2])):
-        says = (told.stdout + told.stderr).strip()
-        raise Unavailable(f"{need}, and {go} says {says!r}: {how}")
-    return go
+    return str(toolchain / "bin/go")
+
+
+def _ask(go: str, *words: str) -> str:
+    """What a go command says, in a place where no go.mod asks it to be another version."""
+    done = subprocess.run(
+        [go, *words], cwd="/", env=_environment(), capture_output=True, text=True, check=False
+    )
+    return done.stdout
+
+
+def _runs(toolchain: Path) -> bool:
+    return _ask(str(toolchain / "bin/go"), "version").startswith("go version")
+
+
+def _fetch(go: str, release: str, directory: Path) -> None:
+    answer = _ask(go, "mod", "download", "-json", release)
+    unpacked = json.loads(answer or "{}").get("Dir")
+    if not unpacked:
+        raise Unavailable(f"{go} could not fetch {release}: {answer.strip()}")
+    shutil.copytree(unpacked, directory, dirs_exist_ok=True)
+    for file in (
+        directory,
+        *directory.rglob("*"),
+    ):  # a module's files are neither writable nor executable
+        tool = {"bin", "tool"} & set(file.relative_to(directory).parts)
+        file.chmod(0o755 if file.is_dir() or tool else 0o644)

@@ -13,7 +13,9 @@ import pytest
 
 def test_keyword_narrows_the_run(suite: pytest.Pytester) -> None:
     """-k means what it always means."""
-    suite.runpytest("--hosts=two.yaml", "-k", "few_tags and not b").assert_outcomes(passed=1, deselected=9)
+    suite.runpytest("--hosts=two.yaml", "-k", "few_tags and not b").assert_outcomes(
+        passed=1, deselected=9
+    )
 
 
 def test_severity_marker_narrows_the_run(suite: pytest.Pytester) -> None:
@@ -49,13 +51,17 @@ def test_workers_give_one_merged_diagnosis(suite: pytest.Pytester) -> None:
 
 def test_without_cache_provider_runs(suite: pytest.Pytester) -> None:
     """-p no:cacheprovider, as in read-only checkouts."""
-    suite.runpytest("--hosts=two.yaml", "-p", "no:cacheprovider").assert_outcomes(passed=8, skipped=2)
+    suite.runpytest("--hosts=two.yaml", "-p", "no:cacheprovider").assert_outcomes(
+        passed=8, skipped=2
+    )
 
 
 def test_collecting_only_contacts_nothing_and_writes_nothing(suite: pytest.Pytester) -> None:
     """--collect-only lists the tests; no report comes of it."""
     result = suite.runpytest("--hosts=two.yaml", "--co", "-q", "-m", "critical")
-    result.stdout.fnmatch_lines(["test_suite.py::test_answers[[]a[]]", "test_suite.py::test_answers[[]b[]]"])
+    result.stdout.fnmatch_lines(
+        ["test_suite.py::test_answers[[]a[]]", "test_suite.py::test_answers[[]b[]]"]
+    )
     assert not (suite.path / "reports").exists()
 
 

@@ -51,7 +51,11 @@ def test_diagnosis_json_tells_measure_limit_cause_and_explanation(suite: pytest.
     diagnosis = json.loads((suite.path / "reports/latest/diagnosis.json").read_text())
     assert diagnosis["summary"]["findings"] == 2
     (root,) = diagnosis["roots"]
-    assert (root["symptom"], root["target"], root["cause"]) == ("host.many-tags", "b", "someone likes tags")
+    assert (root["symptom"], root["target"], root["cause"]) == (
+        "host.many-tags",
+        "b",
+        "someone likes tags",
+    )
     assert root["explains"] == [{"symptom": "host.loud", "target": "b"}]
     finding = next(f for f in diagnosis["findings"] if f["symptom"] == "host.many-tags")
     assert (finding["measured"]["value"], finding["limit"]["value"]) == (3, 2)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
@@ -37,7 +37,23 @@ _HARMLESS_ENDINGS = (
 )
 """``secret_name`` and ``token_count`` say something about a secret, and not the secret."""
 _HARMLESS_VALUES = frozenset(
-    "null none nil true false yes no on off empty unset missing invalid expired required".split()
+    [
+        "null",
+        "none",
+        "nil",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "empty",
+        "unset",
+        "missing",
+        "invalid",
+        "expired",
+        "required",
+    ]
 )
 
 _OTHER_WORD = r"(?![a-z]|S\b)"
@@ -84,9 +100,7 @@ _DIRECTIVE = re.compile(
     ( [^\s"';]{1,1000}+ )"""
 )
 _SQL = re.compile(rf"(?i)(\bpassword\s{{1,8}}E?')((?:[^'\n\\]|''|\\.){{1,{_LONGEST_VALUE}}}+)")
-_ELEMENT = re.compile(
-    rf"(?i)(<[\w:-]{{0,40}}?(?:{_WORDS})>)([^<>]{{1,{_LONGEST_VALUE}}}+)(?=</)"
-)
+_ELEMENT = re.compile(rf"(?i)(<[\w:-]{{0,40}}?(?:{_WORDS})>)([^<>]{{1,{_LONGEST_VALUE}}}+)(?=</)")
 _IN_URL = re.compile(r"(://[^\s/:@\"'<>?#]{0,256}+:)(?!\d{1,5}[?#])([^\s/\"'<>]{1,4096})@")
 _TOKEN_USER = re.compile(r"(://)([A-Za-z0-9_-]{20,}+)(?=@)")
 _KEY_BLOCK = re.compile(
@@ -102,11 +116,62 @@ _BY_SHAPE = re.compile(
       [A-Za-z0-9_-]{16,}+
     )"""
 )
-_MAY_HOLD_NAME = re.compile(rf"(?i)(?:{_WORDS})")
 _NAMES_SECRET = re.compile(
     rf"(?i:{_WORDS}){_OTHER_WORD}[\w-]*+\Z|(?i:\A(?:(?:proxy-)?authorization|(?:set-)?cookie)\Z)"
 )
 _VARIABLE_NAMES_SECRET = re.compile(r"(?i)(?:\A|[_.-])(?:dsn|key|pass|auth)\Z")
+
+
+def _without_value(match: re.Match[str]) -> str:
+    name, sign, value = match["name"], match["sign"], match["value"]
+    plain = match["inner"] if match["quote"] else value
+    if (
+        not plain
+        or plain == MASK
+        or plain.lower() in _HARMLESS_VALUES
+        or _ENDING.search(name)
+        or (name.lower() == "pwd" and plain.startswith("/"))
+    ):
+        return match[0]
+    return f"{name}{sign}{match['quote'] or ''}{MASK}"
+
+
+def _without_argument(match: re.Match[str]) -> str:
+    return match[0] if _ENDING.search(match[1].rstrip(" \t\"'")) else f"{match[1]}{MASK}"
+
+
+_NAME_HINTS = (
+    "passw",
+    "passphrase",
+    "passcode",
+    "secret",
+    "token",
+    "credential",
+    "signature",
+    "pwd",
+    "key",
+)
+_RULES: tuple[
+    tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
+] = (
+    (("://",), _IN_URL, rf"\g<1>{MASK}@"),
+    (("://",), _TOKEN_USER, rf"\g<1>{MASK}"),
+    (("private key-----",), _KEY_BLOCK, MASK),
+    (
+        ("akia", "asia", "eyj", "gh", "glpat-", "xox", "dckr_pat_", "sk-ant-", "npm_"),
+        _BY_SHAPE,
+        MASK,
+    ),
+    (("authorization", "cookie"), _HEADER, rf"\g<1>{MASK}"),
+    (("bearer",), _BEARER, rf"\g<1>{MASK}"),
+    (("mysql", "mariadb", "sshpass", "redis-cli", "curl"), _PROGRAM, rf"\g<1>{MASK}"),
+    (("requirepass", "masterauth", "identified"), _DIRECTIVE, rf"\g<1>{MASK}"),
+    (("password",), _SQL, rf"\g<1>{MASK}"),
+    (_NAME_HINTS, _BY_NAME, _without_value),
+    (_NAME_HINTS, _OPTION, _without_argument),
+    (_NAME_HINTS, _ELEMENT, rf"\g<1>{MASK}"),
+)
+"""Words that have to be there (in small letters) for a pattern to be worth looking for."""
 
 
 class Redactor:
@@ -121,18 +186,10 @@ class Redactor:
         """``text`` without secrets."""
         if self._values:
             text = self._values.sub(MASK, text)
-        if "://" in text:
-            text = _IN_URL.sub(rf"\g<1>{MASK}@", text)
-            text = _TOKEN_USER.sub(rf"\g<1>{MASK}", text)
-        if "PRIVATE KEY-----" in text:
-            text = _KEY_BLOCK.sub(MASK, text)
-        text = _BY_SHAPE.sub(MASK, text)
-        for pattern in (_HEADER, _BEARER, _PROGRAM, _DIRECTIVE, _SQL):
-            text = pattern.sub(rf"\g<1>{MASK}", text)
-        if _MAY_HOLD_NAME.search(text):
-            text = _BY_NAME.sub(_without_value, text)
-            text = _OPTION.sub(_without_argument, text)
-            text = _ELEMENT.sub(rf"\g<1>{MASK}", text)
+        folded = text.lower()
+        for hints, pattern, replacement in _RULES:
+            if any(hint in folded for hint in hints):
+                text = pattern.sub(replacement, text)
         return text
 
     def data(self, data: Any) -> Any:
@@ -161,24 +218,6 @@ def names_secret(name: str) -> bool:
 def variable_names_secret(name: str) -> bool:
     """The same for an environment variable, where KEY, PASS, AUTH and DSN speak of secrets too."""
     return names_secret(name) or _VARIABLE_NAMES_SECRET.search(name) is not None
-
-
-def _without_value(match: re.Match[str]) -> str:
-    name, sign, value = match["name"], match["sign"], match["value"]
-    plain = match["inner"] if match["quote"] else value
-    if (
-        not plain
-        or plain == MASK
-        or plain.lower() in _HARMLESS_VALUES
-        or _ENDING.search(name)
-        or (name.lower() == "pwd" and plain.startswith("/"))
-    ):
-        return match[0]
-    return f"{name}{sign}{match['quote'] or ''}{MASK}"
-
-
-def _without_argument(match: re.Match[str]) -> str:
-    return match[0] if _ENDING.search(match[1].rstrip(" \t\"'")) else f"{match[1]}{MASK}"
 
 
 def _literally(form: str) -> str:

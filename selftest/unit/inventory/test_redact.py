@@ -23,7 +23,7 @@ HIDDEN = {
     "quoted with spaces": ("password = 'correct horse battery'", "password = '***'"),
     "hash rocket": (":secret => 'hunter22'", ":secret => '***'"),
     "json": ('{"apiKey": "hunter22", "n": 1}', '{"apiKey": "***", "n": 1}'),
-    "json in json": (r'{\"client_secret\":\"hunter22\"}', r'{\"client_secret\":\"***\"}'),
+    "json in json": (r"{\"client_secret\":\"hunter22\"}", r"{\"client_secret\":\"***\"}"),
     "python": ("{'token': 'hunter22'}", "{'token': '***'}"),
     "query": ("GET /x?access_token=hunter22&page=2", "GET /x?access_token=***&page=2"),
     "signature": ("X-Amz-Signature=abc123def&x=1", "X-Amz-Signature=***&x=1"),
@@ -114,7 +114,6 @@ def test_redactor_ordinary_text_stays_as_it_is(text: str) -> None:
         json.dumps(CANARY, ensure_ascii=False),
         repr(CANARY),
         base64.b64encode(CANARY.encode()).decode(),
-        base64.b64encode(f"app:{CANARY}".encode()).decode(),
         CANARY.replace("'", "'\\''"),
         CANARY.replace("'", "''"),
     ],
@@ -130,15 +129,18 @@ def test_redactor_ordinary_text_stays_as_it_is(text: str) -> None:
 )
 def test_redactor_known_secret_masked_in_every_form(secret: str, form: str) -> None:
     """A value is known by whatever it is written as, wherever it came from."""
-    if secret != CANARY and form.startswith("YXBwO") and "://" not in secret:
-        pytest.skip("a keyword DSN does not make a login")
-    if secret == CANARY and form.startswith("YXBwO"):
-        pytest.skip("the user is not known")
     said = Redactor([secret]).text(f"error near <{form}> in line 1")
     for part in (CANARY, "Zb7", "WmI3", "q'"):
         assert part not in said
     assert said.startswith("error near <")
     assert said.endswith("> in line 1")
+
+
+def test_redactor_login_of_a_url_masked_as_basic_authorization() -> None:
+    """What a client makes of user and password for HTTP hides the password no better than it is."""
+    sent = base64.b64encode(f"app:{CANARY}".encode()).decode()
+    known = f"https://app:{quote(CANARY, safe='')}@api/x"
+    assert Redactor([known]).text(f"sent {sent}") in {f"sent {MASK}", f"sent {MASK}=="}
 
 
 def test_redactor_short_secret_masked_only_as_a_word() -> None:
@@ -165,7 +167,8 @@ def test_redactor_data_masks_values_below_telling_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["DB_PASSWORD", "dbPassword", "API_KEY", "x-auth-token", "Authorization", "clientSecret"]
+    "name",
+    ["DB_PASSWORD", "dbPassword", "API_KEY", "x-auth-token", "Authorization", "clientSecret"],
 )
 def test_names_secret_telling_names_are_recognised(name: str) -> None:
     """Names in any spelling."""
@@ -178,7 +181,9 @@ def test_variable_names_secret_key_and_dsn_are_recognised(name: str) -> None:
     assert variable_names_secret(name)
 
 
-@pytest.mark.parametrize("name", ["PWD", "KEYBOARD", "SECRET_NAME", "TOKENS", "SSH_KEY_FILE", "HOME"])
+@pytest.mark.parametrize(
+    "name", ["PWD", "KEYBOARD", "SECRET_NAME", "TOKENS", "SSH_KEY_FILE", "HOME"]
+)
 def test_variable_names_secret_other_names_are_not(name: str) -> None:
     """Names that say something about a secret, or nothing of the sort."""
     assert not variable_names_secret(name)
@@ -192,7 +197,7 @@ def test_variable_names_secret_other_names_are_not(name: str) -> None:
         "authorization: ", "password'", "secret_", "bearer ",
     ],
 )  # fmt: skip
-def test_redactor_ten_megabytes_in_one_line_take_linear_time(unit: str) -> None:
+def test_redactor_one_long_line_takes_linear_time(unit: str) -> None:
     """No line makes a pattern backtrack: ten times the text takes about ten times the time."""
     redactor = Redactor(["a-known-secret"])
 
@@ -202,5 +207,14 @@ def test_redactor_ten_megabytes_in_one_line_take_linear_time(unit: str) -> None:
         redactor.text(text)
         return time.process_time() - started
 
-    small, large = seconds(1_000_000), seconds(10_000_000)
-    assert large < 30 * max(small, 0.02)
+    small, large = seconds(100_000), seconds(1_000_000)
+    assert large < 30 * max(small, 0.01)
+
+
+def test_redactor_ten_megabyte_line_is_done_in_seconds() -> None:
+    """A log line of 10 MB with words that look like secrets all along."""
+    line = "level=info msg='token refreshed' path=/a/b?page=1 user=app password=hunter22 " * 130_000
+    started = time.process_time()
+    said = Redactor(["a-known-secret"]).text(line)
+    assert time.process_time() - started < 30
+    assert "hunter22" not in said
