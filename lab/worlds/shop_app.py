@@ -1,0 +1,64 @@
+"""The shop that runs on the lab's app1: healthy while it can write its data and ask its database.
+
+Runs on the bare python3 of the machine, so it speaks PostgreSQL's first messages itself
+(PostgreSQL manual, "Message Flow": a start-up message is answered by R, let in, or E, refused).
+"""
+
+import json
+import socket
+import struct
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+DATA = Path("/var/lib/shop/heartbeat")
+DATABASE = ("192.0.2.12", 5432)
+SIZE = 256 * 1024
+
+
+def write_data() -> None:
+    """Write a file of fixed size, as an application that keeps its state on disk does."""
+    fresh = DATA.with_suffix(".new")
+    fresh.write_bytes(b"x" * SIZE)
+    fresh.replace(DATA)
+
+
+def database_state() -> str:
+    """``connected``, or what the database or the network says against it."""
+    settings = b"user\0shop\0database\0shop\0\0"
+    try:
+        with socket.create_connection(DATABASE, timeout=2) as server:
+            server.sendall(struct.pack("!ii", len(settings) + 8, 196608) + settings)
+            answer = server.recv(4096)
+    except OSError as error:
+        return f"unavailable: {error}"
+    if answer[:1] == b"R":
+        return "connected"
+    fields = answer[5:].split(b"\0")
+    return "refused: " + next((f[1:].decode() for f in fields if f[:1] == b"M"), "no reason given")
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        state = database_state()
+        well = state == "connected"
+        body = json.dumps({"status": "healthy" if well else "ill", "database": state}).encode()
+        self.send_response(200 if well else 503)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """The proxy in front keeps the access log."""
+
+
+def main() -> None:
+    """Serve on port 8000."""
+    write_data()
+    print("shop is up", file=sys.stderr)
+    ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""What cannot be seen is never healthy, says why, and costs its deadline once."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+HEALTH_TESTS = Path(__file__).resolve().parents[2] / "tests"
+DEADLINE = 3
+KINDS = ("host", "postgres", "redis", "endpoint", "kubernetes", "aws")
+GARBAGE = b"\x00\xff\x16\x03this is no protocol\r\n\r\n\x00" * 20
+
+INVENTORY = """
+hosts:
+  host: {{address: 127.0.0.1, port: {port}, user: nobody, deadline: {deadline} s}}
+postgres:
+  postgres: {{dsn: "postgresql://nobody@127.0.0.1:{port}/x", deadline: {deadline} s}}
+redis:
+  redis: {{url: "redis://127.0.0.1:{port}/0", deadline: {deadline} s}}
+endpoints:
+  endpoint: {{url: "https://127.0.0.1:{port}/", deadline: {deadline} s}}
+clusters:
+  kubernetes: {{kubeconfig: kubeconfig, deadline: {deadline} s}}
+aws:
+  aws: {{region: eu-west-1, endpoint_url: "http://127.0.0.1:{port}", deadline: {deadline} s}}
+"""
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: x
+contexts: [{{name: x, context: {{cluster: x, user: x}}}}]
+clusters: [{{name: x, cluster: {{server: "https://127.0.0.1:{port}"}}}}]
+users: [{{name: x, user: {{token: nothing}}}}]
+"""
+
+
+@contextmanager
+def served_by(behaviour: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A loopback port where every connection is treated the same way."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
+        kept: list[socket.socket] = []
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    kept.append(client)
+                    with suppress(OSError):
+                        behaviour(client)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        for client in kept:
+            client.close()
+
+
+def silent(_: socket.socket) -> None:
+    """Accept and never say a word."""
+
+
+def garbage(client: socket.socket) -> None:
+    """Answer what nobody can read."""
+    client.sendall(GARBAGE)
+
+
+def broken_off(client: socket.socket) -> None:
+    """Hang up at once."""
+    client.close()
+
+
+@contextmanager
+def nobody() -> Iterator[int]:
+    """A port where nothing listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [None, silent, garbage, broken_off],
+    ids=["refused", "silent", "garbage", "broken-off"],
+)
+def test_targets_that_cannot_be_seen_are_findings_and_none_passes(
+    pytester: pytest.Pytester,
+    behaviour: Callable[[socket.socket], None] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For every kind: one finding that it cannot be reached, all else skipped pointing at it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    with nobody() if behaviour is None else served_by(behaviour) as port:
+        values = {"port": port, "deadline": DEADLINE}
+        pytester.makefile(".yaml", bad=INVENTORY.format(**values))
+        (pytester.path / "kubeconfig").write_text(KUBECONFIG.format(**values))
+        started = time.monotonic()
+        result = pytester.runpytest_subprocess(str(HEALTH_TESTS), "--hosts=bad.yaml", "-q")
+        took = time.monotonic() - started
+    diagnosis = json.loads((pytester.path / "reports/latest/diagnosis.json").read_text())
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert diagnosis["healthy"] == []
+    found = {(f["symptom"], f["target"]) for f in diagnosis["findings"]}
+    assert found == {(f"{kind}.unreachable", kind) for kind in KINDS}
+    for finding in diagnosis["findings"]:
+        assert "answered" not in finding["message"].split(" is not ")[0]
+        assert [c["text"] for c in finding["causes"] if c["status"] == "confirmed"], finding[
+            "symptom"
+        ]
+    assert [n for n in diagnosis["not_evaluated"] if not n["explained_by"]] == []
+    snapshot = json.loads((pytester.path / "reports/latest/snapshot.json").read_text())
+    for name, target in snapshot["targets"].items():
+        contact = target["state"]["contact"]
+        assert contact["detail"], name
+        assert contact["remedy"], (name, contact)
+        assert target["state"].get("seconds", 0) < DEADLINE + 1, name
+    assert took < DEADLINE + 15
+    assert "Traceback" not in result.stdout.str()
