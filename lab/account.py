@@ -81,10 +81,10 @@ class Account:
         an alarm, a balancer with two targets and a certificate in use.
         """
         for name in FUNCTIONS:
-            self._function(name)
+            self.create_function(name)
             self.forget_function(name)
-        self._stack()
-        self._gateway()
+        self.create_stack()
+        self.create_gateway()
         self._queues()
         self.alarm("OK")
         self._balancer()
@@ -96,7 +96,8 @@ class Account:
         )
         self.seen()
 
-    def _function(self, name: str) -> None:
+    def create_function(self, name: str) -> None:
+        """A function with 30 s and 512 MB."""
         self.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.13",
@@ -124,13 +125,27 @@ class Account:
             iam.create_role(RoleName="shop", AssumeRolePolicyDocument=json.dumps(trust))
         return f"arn:aws:iam::{ACCOUNT}:role/shop"
 
-    def _stack(self) -> None:
+    def delete_function(self, name: str) -> None:
+        """Delete a function; its metrics and its log stay, as AWS's do."""
+        self.client("lambda").delete_function(FunctionName=name)
+
+    def delete_stack(self) -> None:
+        """Delete the stack."""
+        self.client("cloudformation").delete_stack(StackName=STACK)
+
+    def create_stack(self) -> None:
+        """A stack with one topic."""
         template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
         self.client("cloudformation").create_stack(
             StackName=STACK, TemplateBody=json.dumps(template)
         )
 
-    def _gateway(self) -> None:
+    def delete_gateway(self) -> None:
+        """Delete the API."""
+        self.client("apigateway").delete_rest_api(restApiId=self._api())
+
+    def create_gateway(self) -> None:
+        """An API with one method, a deployed stage, and requests that it answered."""
         api = self.client("apigateway")
         made = api.create_rest_api(name=GATEWAY)["id"]
         root = api.get_resources(restApiId=made)["items"][0]["id"]
@@ -263,6 +278,11 @@ class Account:
         """Change a function's settings (Timeout, MemorySize, Runtime, Environment, ...)."""
         self.client("lambda").update_function_configuration(FunctionName=function, **settings)
 
+    def connection_string(self, function: str, address: str) -> None:
+        """Give a function another MONGODB_URI."""
+        variables = {**_variables(), "MONGODB_URI": address}
+        self.configure(function, Environment={"Variables": variables})
+
     def reserve(self, function: str, executions: int | None) -> None:
         """Reserve concurrency for a function; None for no reservation."""
         api = self.client("lambda")
@@ -332,7 +352,10 @@ class Account:
     def drain(self, queue: str) -> None:
         """Empty a queue, and forget how old its messages were."""
         sqs = self.client("sqs")
-        sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"])
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        while taken := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in taken:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         self._order("forget", namespace="AWS/SQS", value=queue)
 
     def undeploy(self) -> None:
@@ -343,6 +366,19 @@ class Account:
     def deploy(self) -> None:
         """Give the API its stage again."""
         self.client("apigateway").create_deployment(restApiId=self._api(), stageName="live")
+
+    def cache(self, seconds: int) -> None:
+        """Let the API's stage keep answers for so long; 0 switches its cache off."""
+        switch = {
+            "op": "replace",
+            "path": "/cacheClusterEnabled",
+            "value": str(bool(seconds)).lower(),
+        }
+        use = {"op": "replace", "path": "/*/*/caching/enabled", "value": str(bool(seconds)).lower()}
+        keep = {"op": "replace", "path": "/*/*/caching/ttlInSeconds", "value": str(seconds)}
+        self.client("apigateway").update_stage(
+            restApiId=self._api(), stageName="live", patchOperations=[switch, use, keep]
+        )
 
     def _api(self) -> str:
         found: str = self.client("apigateway").get_rest_apis()["items"][0]["id"]
@@ -373,6 +409,10 @@ class Account:
         """Answer these calls with an AWS error; set inside of the server, in front of moto."""
         self._order("refuse", service=service, operation=operation, code=code, status=status)
 
+    def be(self, number: str) -> None:
+        """Let GetCallerIdentity name another account; set inside of the server."""
+        self._order("identity", number=number)
+
     def allow(self) -> None:
         """Refuse nothing any more."""
         self._order("allow")
@@ -383,8 +423,9 @@ class Account:
         return calls
 
     def mend(self) -> None:
-        """Make the account healthy again, whatever was broken."""
+        """Make the account healthy again, whatever was broken; what was deleted has to be there."""
         self.allow()
+        self.be(ACCOUNT)
         for name in FUNCTIONS:
             self.configure(
                 name,

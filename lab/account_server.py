@@ -10,6 +10,7 @@ Behind the path ``/lab/`` (POST, JSON) stands what moto's API does not offer:
   that denies them, STS that finds the credentials expired, or a service that throttles. An empty
   service or operation means all.
 - ``allow``: refuse nothing any more.
+- ``identity`` {number}: the account that GetCallerIdentity names.
 - ``calls``: the operations asked for since the last time, such as ``lambda:ListFunctions``.
 - ``forget`` {namespace, value}: drop the metric data of a dimension's value.
 - ``stack`` {name, status, minutes, reason, failures: [{resource, type, reason}]}: put a stack into a
@@ -67,6 +68,7 @@ class Door:
         self._calls: list[str] = []
         self._functions: dict[str, dict[str, Any]] = {}
         self._targets: dict[str, dict[str, str]] = {}
+        self._number = ACCOUNT
         self._overlay()
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
@@ -81,6 +83,9 @@ class Door:
         service = _service(environ)
         if service:
             operation = _operation(service, environ, body)
+            if operation == "GetCallerIdentity" and self._number != ACCOUNT:
+                # moto takes the account from this header, if there is one.
+                environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._number
             self._calls.append(f"{service}:{operation}")
             for refusal in self._refusals:
                 if refusal["service"] in {"", service} and refusal["operation"] in {"", operation}:
@@ -97,6 +102,9 @@ class Door:
 
     def allow(self) -> None:
         self._refusals.clear()
+
+    def identity(self, number: str) -> None:
+        self._number = number
 
     def calls(self) -> list[str]:
         seen, self._calls = self._calls, []
