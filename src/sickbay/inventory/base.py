@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -19,36 +22,70 @@ from pydantic import (
 
 from sickbay.inventory.limits import Limits
 from sickbay.inventory.units import Duration
+from sickbay.redact import Redactor
 
 SECRET_COMMAND_SECONDS = 30
+PLACEHOLDER = "not looked at"
+"""Stands for a secret's file or command while only the form of an inventory is checked."""
 
 
 def _read_secret(value: object, info: ValidationInfo) -> object:
-    """A secret written as ``{file: PATH}`` or ``{command: LINE}`` becomes what that holds or prints."""
+    """A secret written as ``{file: PATH}`` or ``{command: LINE}`` becomes what that holds or prints.
+
+    The validation's context says where the inventory lies (``directory``) and whether to look at
+    all (``look``): a file is checked for errors before any command of it runs.
+    """
     if not isinstance(value, dict):
         return value
-    if list(value) == ["file"]:
-        base = (info.context or {}).get("directory", Path())
-        try:
-            return (base / Path(str(value["file"])).expanduser()).read_text().strip()
-        except OSError as error:
-            raise ValueError(f"the secret's file cannot be read: {error}") from None
-    if list(value) == ["command"]:
-        try:
-            done = subprocess.run(
-                str(value["command"]),
-                shell=True,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                timeout=SECRET_COMMAND_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"the secret's command took over {SECRET_COMMAND_SECONDS} s") from None
-        if done.returncode != 0:
-            raise ValueError(f"the secret's command ended with exit code {done.returncode}")
-        return done.stdout.decode().strip()
-    raise ValueError("expected a string, {file: PATH} or {command: LINE}")
+    context = info.context or {}
+    (way, where), *more = value.items() or [("", "")]
+    if way not in {"file", "command"} or more or not isinstance(where, str) or not where:
+        raise ValueError("expected text, {file: PATH} or {command: LINE}")
+    if not context.get("look", True):
+        return PLACEHOLDER
+    directory = context.get("directory", Path())
+    read = _read_secret_file if way == "file" else _run_secret_command
+    secret = read(where, directory)
+    if not secret:
+        raise ValueError(f"the secret's {way} gives nothing")
+    return secret
+
+
+def _read_secret_file(name: str, directory: Path) -> str:
+    try:
+        return (directory / Path(name).expanduser()).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"the secret's file cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"the secret's file {name} is not text") from None
+
+
+@cache
+def _run_secret_command(line: str, directory: Path) -> str:
+    """What a shell prints for a line, run once however often it is written."""
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", line],
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        out, complaint = process.communicate(timeout=SECRET_COMMAND_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise ValueError(f"the secret's command took over {SECRET_COMMAND_SECONDS} s") from None
+    if process.returncode != 0:
+        told = Redactor().text(complaint.decode(errors="replace").strip())[:200]
+        raise ValueError(
+            f"the secret's command ended with exit code {process.returncode}: {told or 'no output'}"
+        )
+    try:
+        return out.decode().strip()
+    except UnicodeDecodeError:
+        raise ValueError("the secret's command does not print text") from None
 
 
 Secret = Annotated[
@@ -73,7 +110,14 @@ Secret = Annotated[
 class Part(BaseModel):
     """A piece of an inventory: typed, frozen, and strict about names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
+    )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What a traceback shows: no password of a URL either."""
+        for name, value in super().__repr_args__():
+            yield name, Redactor().text(value) if isinstance(value, str) else value
 
 
 class Entry(Part):
@@ -103,6 +147,9 @@ class Entry(Part):
 def _secrets_in(value: Any) -> Iterator[str]:
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
+    elif isinstance(value, str):
+        if "://" in value and "@" in value:  # a host spec, or an endpoint of one's own
+            yield value
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _secrets_in(getattr(value, name))

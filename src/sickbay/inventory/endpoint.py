@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sickbay.inventory.base import Entry, Part, Secret
 from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Duration
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression, not {text!r}: {error}") from None
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Status = Annotated[int, Field(ge=100, le=599)]
+
+
 class EndpointLimits(Limits):
-    response_time: Duration = limit("5 s", "from the first byte sent to the last received")
+    response_time: Duration = limit("5 s", "from asking to the last byte of the answer")
+    certificate_left: Duration = limit("30 d", "validity that a certificate has left")
+    redirects: Annotated[int, "count"] = limit(3, "redirects on the way to the answer")
 
 
 class Expectation(Part):
     """What a healthy answer looks like."""
 
-    status: int = Field(200, description="HTTP status")
-    json_values: dict[str, Any] = Field(
-        {}, alias="json", description="dotted path in the JSON body to its value"
+    status: Status | tuple[Status, ...] = Field(
+        200, description="HTTP status, or several that are fine"
     )
+    json_values: dict[str, Any] = Field(
+        {}, alias="json", description="dotted path in the JSON body to the value it must have"
+    )
+    headers: dict[str, Pattern] = Field(
+        {}, description="header name to a regular expression that its value must match"
+    )
+    body: Pattern | None = Field(None, description="regular expression that the body must match")
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        """The statuses that are fine."""
+        return self.status if isinstance(self.status, tuple) else (self.status,)
 
 
 class EndpointEntry(Entry):
     kind: ClassVar = "endpoint"
 
     url: Secret = Field(description="http:// or https:// address")
+    method: Literal["GET", "HEAD"] = Field("GET", description="GET, or HEAD to spare the body")
     headers: dict[str, Secret] = Field({}, description="request headers; values are kept secret")
+    follow_redirects: bool = Field(False, description="judge the answer that redirects lead to")
+    ca_file: str | None = Field(
+        None, description="PEM file of authorities to trust; else certifi's"
+    )
     expect: Expectation = Expectation()
     limits: EndpointLimits = EndpointLimits()

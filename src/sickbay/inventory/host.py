@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sickbay.inventory.base import Entry
 from sickbay.inventory.limits import Limits, limit
-from sickbay.inventory.units import Fraction
+from sickbay.inventory.units import Count, Duration, Fraction, Rate, Ratio, Size
+
+HIGHEST_PORT = 65535
+
+
+def _port(value: str | int) -> str | int:
+    number = re.fullmatch(r"(?:\S+:)?(\d{1,5})", str(value))
+    if number is None or not 1 <= int(number[1]) <= HIGHEST_PORT:
+        raise ValueError(f"expected a TCP port such as 5432 or 127.0.0.1:5432, not {value!r}")
+    return value
+
+
+def _unit(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9:_.\\@-]{1,255}", value) or value.startswith("-"):
+        raise ValueError(f"expected the name of a systemd unit such as nginx, not {value!r}")
+    return value
+
+
+Port = Annotated[str | int, AfterValidator(_port)]
+Unit = Annotated[str, AfterValidator(_unit)]
 
 
 class HostLimits(Limits):
     disk_used: Fraction = limit("85 %", "space in use of a file system")
+    inodes_used: Fraction = limit("90 %", "inodes in use of a file system")
+    memory_available: Fraction = limit("10 %", "memory that programs can still get, at least")
+    swap_used: Fraction = limit("50 %", "swap space in use")
+    swap_rate: Rate = limit("100 /s", "pages moved in and out of swap, both together")
+    oom_kills: Count = limit(0, "processes killed for lack of memory within a day")
+    load_per_core: Ratio = limit(1.0, "load average of 5 minutes for each core")
+    memory_pressure: Fraction = limit("10 %", "share of a minute in which work waited for memory")
+    io_pressure: Fraction = limit("30 %", "share of a minute in which work waited for disks")
+    cpu_pressure: Fraction = limit("50 %", "share of a minute in which work waited for a CPU")
+    io_wait: Fraction = limit("20 %", "CPU time spent waiting for disks that explains a high load")
+    unit_restarts: Count = limit(2, "restarts of a unit that has not been up for an hour since")
+    accept_queue_used: Fraction = limit(
+        "80 %", "connections waiting to be accepted, of the backlog"
+    )
+    open_files_used: Fraction = limit("80 %", "open files of the whole machine, of its maximum")
+    zombies: Count = limit(0, "processes that ended and that their parent has not taken note of")
+    zombie_age: Duration = limit("60 s", "age from which on such a process counts")
+    log_share: Fraction = limit("20 %", "share of a file system that logs may take")
+    temp_size: Size = limit("1 GB", "size of /tmp or /var/tmp that explains a full file system")
+    process_memory: Fraction = limit("50 %", "share of the memory that one process may hold")
 
 
 class HostEntry(Entry):
@@ -21,19 +61,35 @@ class HostEntry(Entry):
     address: str | None = Field(
         None, description="name or address for SSH; the target's name if unset"
     )
-    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+    port: Annotated[int, Field(ge=1, le=HIGHEST_PORT)] | None = Field(
         None, description="SSH port (else SSH config, else 22)"
     )
     user: str | None = Field(None, description="SSH user (else SSH config, else yours)")
-    identity_file: str | None = Field(None, description="private key (else SSH config and agent)")
+    identity_file: str | None = Field(
+        None, description="private key file (else SSH config, agent, and the keys in ~/.ssh)"
+    )
+    ssh_config: str | None = Field(
+        None, description="SSH config file to use in place of ~/.ssh/config and the system's"
+    )
+    known_hosts: str | None = Field(
+        None, description="file of known host keys (else SSH config's, else ~/.ssh/known_hosts)"
+    )
     connection: str = Field(
         "ssh",
         description="ssh, local, or a testinfra host spec such as docker://NAME or kubectl://POD",
         examples=["ssh", "local", "docker://web", "podman://web", "kubectl://pod?namespace=shop"],
     )
-    sudo: bool = Field(False, description="let parts that need root use sudo -n")
-    units: tuple[str, ...] = Field((), description="systemd units that have to be active")
-    ports: tuple[str | int, ...] = Field(
-        (), description="TCP ports that something has to listen on"
+    sudo: bool = Field(
+        False, description="let what only root may see be asked with sudo -n (no password)"
+    )
+    units: tuple[Unit, ...] = Field(
+        (),
+        description="systemd units that have to be active",
+        examples=[["nginx", "postgresql@15-main", "backup.timer"]],
+    )
+    ports: tuple[Port, ...] = Field(
+        (),
+        description="TCP ports, or ADDRESS:PORT, that something has to listen on",
+        examples=[[443, "127.0.0.1:5432"]],
     )
     limits: HostLimits = HostLimits()

@@ -44,7 +44,9 @@ SourceOf = Callable[[str], str]
 class Limits(BaseModel):
     """The limits of one kind of target. A field's default is what holds when nothing is said."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
+    )
 
     @classmethod
     def unit_of(cls, name: str) -> Unit:

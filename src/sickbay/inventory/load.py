@@ -1,199 +1,234 @@
-"""Read an inventory file: YAML with ``${VARIABLES}``, every problem told at once with its line."""
+"""Read an inventory file into targets; whatever is wrong with it is told at once, with its line."""
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from sickbay.errors import UsageError
 from sickbay.inventory.limits import resolve
-from sickbay.inventory.model import Document
-from sickbay.inventory.targets import Inventory, Target
+from sickbay.inventory.model import SECTIONS, Document
+from sickbay.inventory.source import InventoryError, Problem, Source, YamlPath
+from sickbay.inventory.targets import OWN_NAME, Inventory, Mention, Target
+from sickbay.inventory.wording import dotted, near, near_or_all, problems_in
+from sickbay.redact import MASK, Redactor, names_secret
 
-YamlPath = tuple[str | int, ...]
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+__all__ = ["InventoryError", "Problem", "load"]
 
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """Something wrong in an inventory: where, what, and how to mend it."""
-
-    file: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
-
-
-class InventoryError(UsageError):
-    """An inventory cannot be used; ``problems`` holds all that is wrong with it."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = sorted(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+_OPEN_HEADERS = frozenset({"accept", "content-type", "host", "user-agent"})
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Inventory:
     """The inventory in ``path``; raises InventoryError with every problem found."""
-    source = _Source(path, environ)
-    data = source.read()
-    try:
-        document = Document.model_validate(data, context={"directory": path.parent})
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            source.problem(detail["loc"], _explain(detail))
-        raise InventoryError(source.problems) from None
-    targets: dict[str, Target] = {}
-    for section, name, entry in document.entries():
-        if name in targets:
-            source.problem(
-                (section, name), f"the name {name!r} is taken by another target; names are unique"
-            )
-        limits = resolve(
-            entry.limits,
-            document.limits,
-            partial(source.limit_at, (section, name)),
-            partial(source.limit_at, ()),
-        )
-        targets[name] = Target(name, entry, limits)
-    for section, name, entry in document.entries():
-        for key, related in _relations(entry):
-            if related not in targets:
-                source.problem(
-                    (section, name, key),
-                    f"{related!r} is no target of this inventory{_hint(related, targets)}",
-                )
+    source = Source(path, environ)
+    data = _without_blanks(source.read())
+    _validated(data, source, look=False)
+    _check_names(data, source)
+    _check_relations(data, source)
     if source.problems:
         raise InventoryError(source.problems)
+    document = _validated(data, source, look=True)
+    if document is None:
+        raise InventoryError(source.problems)
+    shared_at = partial(_limit_at, source, ())
+    targets = {
+        name: Target(
+            name,
+            entry,
+            resolve(
+                entry.limits,
+                document.limits,
+                partial(_limit_at, source, (section, name)),
+                shared_at,
+            ),
+        )
+        for section, name, entry in document.entries()
+    }
+    secrets = {secret for _, _, entry in document.entries() for secret in entry.secrets()}
     return Inventory(
         name=path.stem,
         targets=targets,
         waivers=document.waivers,
-        secrets=tuple({secret for _, _, entry in document.entries() for secret in entry.secrets()}),
+        secrets=tuple(secrets | source.secrets),
         waiver_sources=tuple(source.where(("waivers", i)) for i in range(len(document.waivers))),
+        warnings=(*_inline_secrets(document, source), *_idle_waivers(document, targets, source)),
+        mentions=tuple(_mentions(document, source)),
     ).with_own_target()
 
 
-def _relations(entry: Any) -> Iterator[tuple[str, str]]:
-    if entry.runs_on:
-        yield "runs_on", entry.runs_on
-    for name in entry.depends_on:
-        yield "depends_on", name
+def _limit_at(source: Source, at: YamlPath, limit: str) -> str:
+    return source.where((*at, "limits", limit))
 
 
-def _hint(name: str, known: Iterator[str] | Mapping[str, object] | list[str]) -> str:
-    near = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def _without_blanks(data: dict[str, Any]) -> dict[str, Any]:
+    """A section or a target with nothing below it is one without keys."""
+    filled = {section: content for section, content in data.items() if content is not None}
+    for section in SECTIONS:
+        if isinstance(entries := filled.get(section), dict):
+            filled[section] = {name: {} if e is None else e for name, e in entries.items()}
+    return filled
 
 
-def _explain(detail: Any) -> str:
-    location = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        known = _names_at(Document, detail["loc"][:-1])
-        return f"{location}: unknown key{_hint(detail['loc'][-1], known) or ', expected one of ' + ', '.join(known)}"
-    if detail["type"] == "missing":
-        return f"{location}: missing"
-    return f"{location}: {detail['msg'].removeprefix('Value error, ')}"
+def _validated(data: dict[str, Any], source: Source, *, look: bool) -> Document | None:
+    """The document, or None with what is wrong added to the source's problems.
+
+    Without ``look`` no secret's file is read and no command is run: only the form is checked.
+    """
+    try:
+        return Document.model_validate(data, context={"directory": source.directory, "look": look})
+    except ValidationError as error:
+        for found in problems_in(error, data):
+            if found.about_key or not (
+                found.at in source.unfilled or (not look and _stands_in(found.written))
+            ):
+                source.problem(found.at, found.message)
+        return None
 
 
-def _names_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
-    """The keys that are valid at a place in the document."""
-    current: Any = model
-    for part in loc:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = next((f for n, f in current.model_fields.items() if part in {n, f.alias}), None)
-            if field is None:
-                return []
-            current = field.annotation
-        else:
-            current = getattr(current, "__args__", (None,))[-1]
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [field.alias or name for name, field in current.model_fields.items()]
-    return []
+def _stands_in(written: Any) -> bool:
+    """Whether it is a secret's file or command, well-formed, that has not been looked at yet."""
+    return (
+        isinstance(written, dict)
+        and list(written) in (["file"], ["command"])
+        and all(isinstance(where, str) and where for where in written.values())
+    )
 
 
-class _Source:
-    """One file being read: its data with variables filled in, and the line of every value."""
+# ---------------------------------------------------------------------- names and relations
 
-    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
-        self.path = path
-        self.environ = environ
-        self.lines: dict[YamlPath, int] = {(): 1}
-        self.problems: list[Problem] = []
 
-    def read(self) -> Any:
-        try:
-            node = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        except (OSError, UnicodeDecodeError) as error:
-            raise InventoryError([Problem(str(self.path), 1, f"cannot be read: {error}")]) from None
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise InventoryError(
-                [
-                    Problem(
-                        str(self.path),
-                        mark.line + 1 if mark else 1,
-                        f"not valid YAML: {error.problem}",
-                    )
-                ]
-            ) from None
-        data = {} if node is None else self._value(node, ())
-        if not isinstance(data, dict):
-            self.problem((), "expected a mapping of sections (hosts, postgres, ...)")
-        if self.problems:
-            raise InventoryError(self.problems)
-        return data
+def _entries(data: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """(section, name, what is written) of every target, well-formed or not."""
+    for section in SECTIONS:
+        if isinstance(entries := data.get(section), dict):
+            for name, entry in entries.items():
+                yield section, name, entry
 
-    def problem(self, at: YamlPath, message: str) -> None:
-        self.problems.append(Problem(str(self.path), self._line(at), message))
 
-    def where(self, at: YamlPath) -> str:
-        return f"{self.path}:{self._line(at)}"
+def _check_names(data: Mapping[str, Any], source: Source) -> None:
+    first: dict[str, YamlPath] = {}
+    for section, name, _ in _entries(data):
+        at: YamlPath = (section, name)
+        if name == OWN_NAME:
+            source.problem(
+                at, f"the name {name!r} stands for the inventory's own waivers; take another"
+            )
+        elif name in first:
+            source.problem(
+                at,
+                f"the name {name!r} is taken by {dotted(first[name])} (line {source.line(first[name])}); "
+                "a target's name is unique",
+            )
+        elif not name.strip() or any(sign in name for sign in ",[]!*?") or not name.isprintable():
+            source.problem(
+                at,
+                f"a target's name cannot be {name!r}: it must work with --limit (no , ! * ? [ ])",
+            )
+        first.setdefault(name, at)
 
-    def limit_at(self, at: YamlPath, limit: str) -> str:
-        return self.where((*at, "limits", limit))
 
-    def _line(self, at: YamlPath) -> int:
-        while at not in self.lines:
-            at = at[:-1]
-        return self.lines[at]
-
-    def _value(self, node: yaml.Node, at: YamlPath) -> Any:
-        self.lines.setdefault(at, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            data: dict[Any, Any] = {}
-            for key_node, value_node in node.value:
-                key = self._value(key_node, (*at, "<key>"))
-                self.lines[(*at, key)] = key_node.start_mark.line + 1
-                if key in data:
-                    self.problem((*at, key), f"{key!r} stands twice in the same mapping")
-                data[key] = self._value(value_node, (*at, key))
-            return data
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, (*at, index)) for index, item in enumerate(node.value)]
-        value = yaml.SafeLoader("").construct_object(node)
-        return self._filled(value, at) if isinstance(value, str) else value
-
-    def _filled(self, text: str, at: YamlPath) -> str:
-        def fill(match: re.Match[str]) -> str:
-            name, default = match[1], match[2]
-            if name in self.environ:
-                return self.environ[name]
-            if default is None:
-                self.problem(
-                    at, f"the variable {name} is not set; export it, or write ${{{name}:-DEFAULT}}"
+def _check_relations(data: Mapping[str, Any], source: Source) -> None:
+    names = [name for _, name, _ in _entries(data)]
+    for section, name, entry in _entries(data):
+        if not isinstance(entry, dict):
+            continue
+        for at, related in _relations(entry):
+            place, others = (section, name, *at), [other for other in names if other != name]
+            if place in source.unfilled:
+                continue
+            if related not in names:
+                source.problem(
+                    place,
+                    f"{dotted(place)}: {related!r} is no target of this inventory{near_or_all(related, others)}",
                 )
-                return ""
-            return default
+            elif related == name:
+                source.problem(place, f"{dotted(place)}: {name!r} cannot rest on itself")
 
-        return _VARIABLE.sub(fill, text)
+
+def _relations(entry: Mapping[str, Any]) -> Iterator[tuple[YamlPath, str]]:
+    if isinstance(name := entry.get("runs_on"), str):
+        yield ("runs_on",), name
+    if isinstance(names := entry.get("depends_on"), list):
+        for index, name in enumerate(names):
+            if isinstance(name, str):
+                yield ("depends_on", index), name
+
+
+# ---------------------------------------------------------------------- warnings
+
+
+def _inline_secrets(document: Document, source: Source) -> Iterator[str]:
+    """Secrets that stand in the file itself."""
+    places = [
+        place
+        for section, name, entry in document.entries()
+        for place in _secret_places(entry, (section, name))
+    ]
+    found = {at for at in places if _is_inline(source.raw.get(at, ""), at, secret=True)}
+    found |= {at for at, raw in source.raw.items() if _is_inline(raw, at, secret=False)}
+    for at in sorted(found, key=source.line):
+        yield (
+            f"{source.where(at)}: {dotted(at)}: a secret stands in the file; "
+            "write ${VARIABLE}, {file: PATH} or {command: LINE} instead"
+        )
+
+
+def _is_inline(raw: str, at: YamlPath, *, secret: bool) -> bool:
+    """Whether a text as written holds a secret rather than the name of a variable that does."""
+    if not raw:
+        return False
+    masked = Redactor().text(raw)
+    if masked != raw:
+        # What is masked is a secret unless it is (or holds) a variable.
+        bare = Redactor().text(_without_variables(raw))
+        return MASK in bare
+    if not secret or "${" in raw or "://" in raw or "=" in raw:
+        return False
+    if len(at) > 1 and at[-2] == "headers":
+        return names_secret(str(at[-1])) and str(at[-1]).lower() not in _OPEN_HEADERS
+    return at[-1] not in {"file", "command"}
+
+
+def _without_variables(raw: str) -> str:
+    """``raw`` with what variables stand for taken out, so that only what is written remains."""
+    parts = raw.split("${")
+    return parts[0] + "".join(part.partition("}")[2] for part in parts[1:])
+
+
+def _secret_places(value: Any, at: YamlPath) -> Iterator[YamlPath]:
+    if isinstance(value, SecretStr):
+        yield at
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from _secret_places(getattr(value, name), (*at, field.alias or name))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _secret_places(item, (*at, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _secret_places(item, (*at, index))
+
+
+def _idle_waivers(
+    document: Document, targets: Mapping[str, Target], source: Source
+) -> Iterator[str]:
+    """Waivers for targets that are not there."""
+    for index, waiver in enumerate(document.waivers):
+        if not any(waiver.matches_target(name) for name in (*targets, OWN_NAME)):
+            yield (
+                f"{source.where(('waivers', index))}: this waiver matches no target: "
+                f"there is none named {waiver.target!r}{near(waiver.target, targets)}"
+            )
+
+
+def _mentions(document: Document, source: Source) -> Iterator[Mention]:
+    """Every place where a symptom is named."""
+    for index, waiver in enumerate(document.waivers):
+        yield Mention(waiver.symptom, source.where(("waivers", index, "symptom")), waiver)
+    for section, name, entry in document.entries():
+        for symptom in entry.not_applicable:
+            yield Mention(symptom, source.where((section, name, "not_applicable", symptom)), None)

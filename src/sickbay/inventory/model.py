@@ -33,7 +33,10 @@ class Waiver(Part):
     until: date = Field(description="the last day on which it holds")
 
     def matches(self, symptom: str, target: str) -> bool:
-        return fnmatchcase(symptom, self.symptom) and fnmatchcase(target, self.target)
+        return fnmatchcase(symptom, self.symptom) and self.matches_target(target)
+
+    def matches_target(self, target: str) -> bool:
+        return fnmatchcase(target, self.target)
 
 
 class Document(Part):

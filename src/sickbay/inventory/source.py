@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from sickbay.redact import Redactor, variable_names_secret
 
 YamlPath = tuple[str | int, ...]
 
-MOST_BYTES = 10 * 2**20
+MOST_BYTES = 2 * 2**20
 """A larger file is no inventory; 1,000 targets make about 200 kB."""
-MOST_VALUES = 500_000
+MOST_VALUES = 200_000
 """Values in a file with all aliases followed: what a few nested ones can multiply to is bounded."""
 DEEPEST = 50
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{(\w+)(?::-([^}]*))?\}|\$\{")
+_MISFIT = "this line or the one before it is not indented like its neighbours, or lacks a colon"
 _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN_TAGS = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
@@ -57,6 +59,7 @@ class Source:
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
         self.shown = _shown(path)
+        self.directory = path.absolute().parent
         self.problems: list[Problem] = []
         self.secrets: set[str] = set()
         """Values of the variables used whose names speak of secrets."""
@@ -73,16 +76,20 @@ class Source:
         """The data; problems with single values are collected. Raises InventoryError without any."""
         node = self._composed()
         try:
-            data = {} if node is None else self._value(node, ())
+            data = None if node is None else self._value(node, ())
         except _TooMuch as error:
             raise self._unusable(error.line, str(error)) from None
+        if data is None:
+            return {}
         if not isinstance(data, dict):
-            raise self._unusable(1, f"expected sections (hosts, postgres, ...), not {kind_of(data)}")
+            raise self._unusable(
+                1, f"expected sections (hosts, postgres, ...), not {kind_of(data)}"
+            )
         return {key: value for key, value in data.items() if not str(key).startswith("x-")}
 
     def problem(self, at: YamlPath, message: str) -> None:
         """Note what is wrong at a place; a secret in the message is masked."""
-        said = Redactor(self.secrets).text(message)
+        said = Redactor(self.secrets).known(message)
         self.problems.append(Problem(self.shown, self.line(at), said))
 
     def where(self, at: YamlPath) -> str:
@@ -111,7 +118,7 @@ class Source:
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
             raise self._unusable(
-                line, f"the character U+{ord(str(error.character)):04X} is not allowed in YAML"
+                line, f"the character U+{int(error.character):04X} is not allowed in YAML"
             ) from None
         except RecursionError:
             raise self._unusable(1, f"nested more than {DEEPEST} levels deep") from None
@@ -159,24 +166,20 @@ class Source:
 
     def _mapping(self, node: yaml.MappingNode, at: YamlPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        merged: list[yaml.Node] = []
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
-                merged.append(value_node)
-                continue
-            key = self._key(key_node, at)
+                for source in self._merged(value_node, at):
+                    data = source | data
+        own: set[str] = set()
+        for key_node, value_node in node.value:
+            key = None if key_node.tag == _MERGE else self._key(key_node, at)
             if key is None:
                 continue
-            if key in data:
-                self._lines[(*at, key)] = key_node.start_mark.line + 1
-                self.problem((*at, key), f"{key!r} stands twice in the same mapping")
-                continue
             self._lines[(*at, key)] = key_node.start_mark.line + 1
+            if key in own:
+                self.problem((*at, key), f"{key!r} stands twice in the same mapping")
+            own.add(key)
             data[key] = self._value(value_node, (*at, key))
-        for value_node in merged:
-            for source in self._merged(value_node, at):
-                for key, value in source.items():
-                    data.setdefault(key, value)
         return data
 
     def _merged(self, node: yaml.Node, at: YamlPath) -> Iterator[dict[str, Any]]:
@@ -194,7 +197,9 @@ class Source:
         inner = (*at, f"line {node.start_mark.line + 1}")
         self._lines[inner] = node.start_mark.line + 1
         if not isinstance(node, yaml.ScalarNode):
-            self.problem(inner, "a key has to be text, not a list or mapping; quote ${...} and {...}")
+            self.problem(
+                inner, "a key has to be text, not a list or mapping; quote ${...} and {...}"
+            )
             return None
         key = self._scalar(node, inner)
         if isinstance(key, str):
@@ -206,13 +211,15 @@ class Source:
         try:
             value = yaml.SafeLoader("").construct_object(node)
         except yaml.constructor.ConstructorError:
-            self.problem(at, f"the tag {_tag(node)} is not understood; leave it out")
-            self.unfilled.add(at)
-            return ""
+            value = NotImplemented
         except ValueError:  # 2027-02-30 has the form of a date
             self.problem(at, f"there is no such day or number as {node.value}")
             self.unfilled.add(at)
             return node.value
+        if not isinstance(value, str | int | float | date | None):
+            self.problem(at, f"the tag {_tag(node)} is not understood; leave it out")
+            self.unfilled.add(at)
+            return ""
         if not isinstance(value, str):
             return value
         self.raw[at] = value
@@ -224,7 +231,8 @@ class Source:
         name, default = match[1], match[2]
         if name is None:
             self.problem(
-                at, "${ begins a variable, ${NAME} or ${NAME:-DEFAULT}; for the text itself write $${"
+                at,
+                "${ begins a variable, ${NAME} or ${NAME:-DEFAULT}; for the text itself write $${",
             )
             self.unfilled.add(at)
             return ""
@@ -257,19 +265,22 @@ class _TooMuch(Exception):
 
 def kind_of(value: object) -> str:
     """What a value is, in the words of someone who writes YAML."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"{'true' if value else 'false'} (a yes-or-no value)"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return f"the text {_cut(value)!r}"
-    if isinstance(value, dict):
-        return "keys and values"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return f"{value} (a {type(value).__name__})"
+    match value:
+        case None:
+            said = "nothing"
+        case bool():
+            said = f"{'true' if value else 'false'} (a yes-or-no value)"
+        case int() | float():
+            said = f"the number {value}"
+        case str():
+            said = f"the text {_cut(value)!r}"
+        case dict():
+            said = "keys and values"
+        case list() | tuple():
+            said = "a list"
+        case _:
+            said = f"{value} (a {type(value).__name__})"
+    return said
 
 
 def _cut(text: str) -> str:
@@ -292,18 +303,17 @@ def _in_words(error: yaml.MarkedYAMLError, lines: list[str], line: int) -> str:
     """What is wrong with the YAML, for someone who does not know the parser's terms."""
     told = str(error.problem)
     text = lines[line - 1] if line <= len(lines) else ""
-    before = lines[line - 2] if line >= 2 else ""  # noqa: PLR2004 (there is a line before)
-    if "'\\t'" in told or text[: len(text) - len(text.lstrip())].count("\t"):
+    if "'\\t'" in told or "\t" in text[: len(text) - len(text.lstrip())]:
         return "a tab stands where YAML wants spaces"
     if "${" in text and ("{" in text.replace("${", "") or "[" in text):
         return "inside of { } or [ ], put ${VARIABLE} in quotes"
-    if "mapping values are not allowed" in told:
-        return "a colon that YAML does not expect here: indent the line properly, or quote the text"
     if "undefined alias" in told:
         return f"{told.removeprefix('found ')}: there is no anchor (&) of that name above"
-    if "expected a single document" in told:
-        return "a second document (---) begins here; an inventory is one"
-    if "block end" in told or "could not find expected ':'" in told:
-        after = f" (or line {line - 1})" if before.strip() else ""
-        return f"this line{after} is not indented like its neighbours, or its key has no colon"
-    return f"not valid YAML: {told}"
+    words = {
+        "mapping values are not allowed": "a colon that YAML does not expect here: "
+        "indent the line properly, or quote the text",
+        "found another document": "a second document (---) begins here; an inventory is one",
+        "but found '<block": _MISFIT,
+        "could not find expected ':'": _MISFIT,
+    }
+    return next((said for part, said in words.items() if part in told), f"not valid YAML: {told}")

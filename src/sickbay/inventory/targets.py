@@ -41,6 +41,15 @@ class WaiversEntry(Entry):
 
 
 @dataclass(frozen=True)
+class Mention:
+    """A place in an inventory that names a symptom (or a pattern of them): a waiver, or not."""
+
+    symptom: str
+    where: str
+    waiver: Waiver | None
+
+
+@dataclass(frozen=True)
 class Inventory:
     """All targets that a run may look at, their relations, and the waivers."""
 
@@ -49,6 +58,8 @@ class Inventory:
     waivers: tuple[Waiver, ...] = ()
     waiver_sources: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    """What works, but should be known: ``file:line: what``."""
+    mentions: tuple[Mention, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Every secret value that the inventory holds, to be kept out of whatever is shown."""
     chosen: frozenset[str] | None = None

@@ -25,7 +25,7 @@ _QUANTITY = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*([A-Za-z%/]*)\s*$")
 def parse_fraction(value: object) -> float:
     """``"85 %"`` or ``0.85`` as 0.85."""
     number, unit = _split(value, "a share such as 85 % or 0.85")
-    if unit not in {"", "%"}:
+    if unit not in {"", "%"} or number < 0:
         raise ValueError(f"expected a share such as 85 % or 0.85, not {value!r}")
     if unit == "" and number > 1:
         raise ValueError(f"expected a share such as {number:g} % (or 0.85), not {value!r}")
@@ -46,7 +46,7 @@ def parse_rate(value: object) -> float:
     """``"5 /s"``, ``"10 /min"`` or a plain number per second, as a number per second."""
     number, unit = _split(value, "a rate such as 5 /s or 10 /min")
     per = {"": 1.0, "/s": 1.0, "/min": 60.0, "/h": 3600.0}.get(unit)
-    if per is None:
+    if per is None or number < 0:
         raise ValueError(f"expected a rate such as 5 /s or 10 /min, not {value!r}")
     return number / per
 

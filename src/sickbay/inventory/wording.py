@@ -6,14 +6,16 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from sickbay.inventory.model import SECTIONS, Document
 from sickbay.inventory.source import YamlPath, kind_of
+from sickbay.redact import MASK, Redactor
 
+MOST_NAMED = 10
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number", "int_parsing": "a whole number",
@@ -29,24 +31,39 @@ _EXPECTED = {
     "date_from_datetime_inexact": "a day such as 2027-01-15, without a time",
     "none_required": "nothing",
 }  # fmt: skip
+_ABOUT_FIELD = {
+    "missing": "this key is missing",
+    "string_pattern_mismatch": "does not have the right form",
+}
 _BOUNDS = {
     "greater_than": ("more than", "gt"), "greater_than_equal": ("at least", "ge"),
     "less_than": ("less than", "lt"), "less_than_equal": ("at most", "le"),
 }  # fmt: skip
 
 
-def problems_in(error: ValidationError, data: Any) -> Iterator[tuple[YamlPath, str]]:
-    """(place, message) of everything that a validation found, each place once."""
+class Finding(NamedTuple):
+    """Something that a validation found: where, what, and whether a value or its key is wrong."""
+
+    at: YamlPath
+    message: str
+    written: Any
+    about_key: bool
+
+
+def problems_in(error: ValidationError, data: Any) -> Iterator[Finding]:
+    """Everything that a validation found, in people's words."""
     expected: dict[YamlPath, list[str]] = {}
     for detail in error.errors(include_url=False):
         at = _place(detail["loc"], data)
         if detail["type"] in _EXPECTED:
             expected.setdefault(at, []).append(_EXPECTED[detail["type"]])
         else:
-            yield at, f"{dotted(at)}: {_message(at, detail, data)}"
+            said = f"{dotted(at)}: {_message(at, detail, data)}"
+            yield Finding(at, said, _at(data, at), detail["type"] == "extra_forbidden")
     for at, kinds in expected.items():
         given = "" if _is_secret(at) else f", not {kind_of(_at(data, at))}"
-        yield at, f"{dotted(at)}: expected {' or '.join(dict.fromkeys(kinds))}{given}{_quoting(at, kinds, data)}"
+        said = f"expected {' or '.join(dict.fromkeys(kinds))}{given}{_quoting(at, kinds, data)}"
+        yield Finding(at, f"{dotted(at)}: {said}", _at(data, at), about_key=False)
 
 
 def dotted(at: YamlPath) -> str:
@@ -64,15 +81,23 @@ def near(word: object, known: Iterable[str]) -> str:
     return f"; did you mean {by_folded[found[0]]!r}?" if found else ""
 
 
+def near_or_all(word: object, known: Iterable[str]) -> str:
+    """The nearest known word, or else all of them (a few, where there are many)."""
+    known = sorted(set(known))
+    rest = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    there_are = f"; there are {', '.join(known[:MOST_NAMED])}{rest}" if known else ""
+    return near(word, known) or there_are
+
+
 def _message(at: YamlPath, detail: Any, data: Any) -> str:
     context = detail.get("ctx", {})
     kind = detail["type"]
     if kind == "extra_forbidden":
         return _unknown(at)
-    if kind == "missing":
+    if kind in _ABOUT_FIELD:
         field = _field(at)
         about = f" ({field.description})" if field is not None and field.description else ""
-        return f"this key is missing{about}"
+        return f"{_ABOUT_FIELD[kind]}{about}"
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
         return f"has to be {words} {context[name]:g}"
@@ -85,6 +110,8 @@ def _message(at: YamlPath, detail: Any, data: Any) -> str:
         hidden = "" if _is_secret(at) else f", not {kind_of(given)}{near(given, known)}"
         return f"expected {choices}{hidden}"
     said = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if _is_secret(at) and isinstance(given := _at(data, at), str):
+        said = Redactor([given]).text(said.replace(given, MASK) if given else said)
     return said if kind == "value_error" else said[:1].lower() + said[1:]
 
 
@@ -111,7 +138,9 @@ def _unknown(at: YamlPath) -> str:
             return f"unknown limit here; {key} is a limit of {elsewhere[0]}"
     what = "limit" if len(at) > 1 and at[-2] == "limits" else "section" if len(at) == 1 else "key"
     hint = near(key, known)
-    return f"unknown {what}{hint}" if hint else f"unknown {what}; expected one of {', '.join(known)}"
+    return (
+        f"unknown {what}{hint}" if hint else f"unknown {what}; expected one of {', '.join(known)}"
+    )
 
 
 def _limits_of(section: str) -> Iterable[str]:
@@ -128,9 +157,8 @@ def _place(loc: tuple[int | str, ...], data: Any) -> YamlPath:
     at: YamlPath = ()
     current = data
     for index, part in enumerate(loc):
-        if isinstance(current, dict) and part in current:
-            current, at = current[part], (*at, part)
-        elif isinstance(current, list) and isinstance(part, int) and part < len(current):
+        here = isinstance(current, dict) and part in current
+        if here or (isinstance(current, list) and isinstance(part, int) and part < len(current)):
             current, at = current[part], (*at, part)
         elif index == len(loc) - 1 and isinstance(current, dict) and part in _keys_at(at):
             at = (*at, part)  # the key that is missing
@@ -139,7 +167,10 @@ def _place(loc: tuple[int | str, ...], data: Any) -> YamlPath:
 
 def _at(data: Any, at: YamlPath) -> Any:
     for part in at:
-        data = data[part]
+        if isinstance(data, dict):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int):
+            data = data[part]
     return data
 
 
