@@ -1,0 +1,151 @@
+"""Observe a PostgreSQL server: one read-only connection, one pipelined batch of queries.
+
+What a look inevitably touches on the server: its own session in pg_stat_activity, and the counters
+of its own transactions in pg_stat_database (xact_commit, sessions, session_time, blks_hit).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sickbay.errors import Denied, Missing, Unreachable, Unreadable, Unsupported
+from sickbay.inventory.postgres import PostgresEntry
+from sickbay.targets.postgres.query import Query
+from sickbay.targets.probe import Probe
+from sickbay.targets.threads import in_thread
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from sickbay.facts import FactSpec
+
+_INSUFFICIENT_PRIVILEGE, _QUERY_CANCELED = "42501", "57014"
+_UNKNOWN = {"42P01", "42883", "42703", "0A000", "55000"}
+"""Undefined table, function or column, not supported, not preloaded: this server has no such thing."""
+
+
+async def observe(probe: Probe) -> None:
+    """Have every wanted fact; what one role may not see hides only itself."""
+    await in_thread(_observe, probe)
+
+
+def _observe(probe: Probe) -> None:
+    import psycopg  # noqa: PLC0415 (an optional layer, imported where it is used)
+
+    connection = _connected(probe)
+    with connection:
+        probe.reached()
+        for spec in probe.wanted:
+            assert isinstance(spec.request, Query)
+            if connection.info.server_version < spec.request.since:
+                probe.miss(
+                    spec,
+                    Unsupported(
+                        f"PostgreSQL {connection.info.server_version // 10000} has no such view"
+                    ),
+                )
+                continue
+            try:
+                _ask(connection, probe, spec, spec.request)
+            except psycopg.OperationalError as error:
+                if connection.closed:
+                    raise Unreachable(
+                        f"the connection broke off: {_first_line(error)}", failure="broken-off"
+                    ) from None
+                probe.miss(spec, Unreadable(_first_line(error)))
+
+
+def _ask(connection: psycopg.Connection[Any], probe: Probe, spec: FactSpec, query: Query) -> None:
+    import psycopg  # noqa: PLC0415 (as above)
+
+    try:
+        rows = connection.execute(query.sql.encode()).fetchall()
+    except psycopg.Error as error:
+        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+            raise
+        probe.miss(spec, _missed(error, query, connection.info.user))
+    else:
+        probe.answer(spec, rows)
+
+
+def _missed(error: psycopg.Error, query: Query, role: str) -> Missing:
+    if error.sqlstate == _INSUFFICIENT_PRIVILEGE:
+        return Denied(_first_line(error), f"{query.grant} TO {role};")
+    if error.sqlstate in _UNKNOWN:
+        return Unsupported(_first_line(error))
+    if error.sqlstate == _QUERY_CANCELED:
+        return Unreadable("the query took longer than it may (statement_timeout)")
+    return Unreadable(_first_line(error))
+
+
+def _connected(probe: Probe) -> psycopg.Connection[Any]:
+    """A connection that can change nothing and waits for nobody."""
+    import psycopg  # noqa: PLC0415 (as above)
+    from psycopg.rows import dict_row  # noqa: PLC0415 (as above)
+
+    entry = probe.target.entry
+    assert isinstance(entry, PostgresEntry)
+    milliseconds = int(probe.deadline * 500)
+    settings = (
+        f"-c default_transaction_read_only=on -c statement_timeout={milliseconds} "
+        f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={2 * milliseconds}"
+    )
+    try:
+        return psycopg.connect(
+            entry.dsn.get_secret_value(),
+            autocommit=True,
+            row_factory=dict_row,
+            prepare_threshold=None,
+            application_name="sickbay",
+            connect_timeout=max(2, int(probe.deadline) - 1),
+            options=settings,
+        )
+    except psycopg.ProgrammingError as error:
+        raise Unreachable(
+            f"the DSN cannot be used: {_first_line(error)}",
+            "mend the dsn in the inventory",
+            failure="bad-dsn",
+        ) from None
+    except psycopg.OperationalError as error:
+        raise _refused(str(error)) from None
+
+
+_FAILURES: tuple[tuple[str, type[Missing], str, str], ...] = (
+    ("too many clients already", Unreachable, "too-many-connections", "free sessions, or raise max_connections"),
+    ("remaining connection slots are reserved", Unreachable, "too-many-connections", "free sessions, or raise max_connections"),
+    ("password authentication failed", Denied, "login-refused", "correct role and password in the DSN"),
+    ("no password supplied", Denied, "login-refused", "give a password in the DSN"),
+    ("no pg_hba.conf entry", Denied, "login-refused", "allow this role from this address in pg_hba.conf"),
+    ("authentication failed", Denied, "login-refused", "correct role and password in the DSN"),
+    ("is not permitted to log in", Denied, "login-refused", "ALTER ROLE ... LOGIN, or use another role"),
+    ("does not exist", Denied, "login-refused", "correct role and database in the DSN"),
+    ("starting up", Unreachable, "starting", "wait until recovery has ended; read the server's log"),
+    ("shutting down", Unreachable, "starting", "find out who stops it"),
+    ("not yet accepting", Unreachable, "starting", "wait until recovery has ended; read the server's log"),
+    ("Connection refused", Unreachable, "refused", "start the server; compare host and port in the DSN"),
+    ("No such file or directory", Unreachable, "refused", "start the server; compare the socket in the DSN"),
+    ("No route to host", Unreachable, "no-route", "look at routes and firewalls in between"),
+    ("Network is unreachable", Unreachable, "no-route", "look at routes and firewalls in between"),
+    ("could not translate host name", Unreachable, "name-unknown", "correct the host in the DSN, or its DNS entry"),
+    ("Name or service not known", Unreachable, "name-unknown", "correct the host in the DSN, or its DNS entry"),
+    ("failed to resolve host", Unreachable, "name-unknown", "correct the host in the DSN, or its DNS entry"),
+    ("timeout expired", Unreachable, "silent", "look for a firewall that drops, or a server that hangs"),
+    ("received invalid response", Unreadable, "garbage", "something else listens there; compare the port"),
+    ("expected authentication request", Unreadable, "garbage", "something else listens there; compare the port"),
+    ("closed the connection unexpectedly", Unreachable, "broken-off", "read the server's log"),
+    ("certificate verify failed", Unreachable, "tls-failed", "give the right sslrootcert"),
+    ("SSL", Unreachable, "tls-failed", "compare sslmode with what the server offers"),
+)  # fmt: skip
+
+
+def _refused(message: str) -> Missing:
+    """libpq tells failures apart by their text only."""
+    line = next((line for line in reversed(message.strip().splitlines()) if line.strip()), message)
+    for words, missing, failure, remedy in _FAILURES:
+        if words in message:
+            return missing(line.strip(), remedy, failure=failure)
+    return Unreachable(line.strip(), "read the server's log", failure="broken-off")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

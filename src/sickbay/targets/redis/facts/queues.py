@@ -1,0 +1,57 @@
+"""The declared queues, and commands that were slow."""
+
+from __future__ import annotations
+
+from sickbay.errors import NotApplicable
+from sickbay.facts import Record, fact
+from sickbay.inventory.redis import RedisEntry
+from sickbay.targets.redis.ask import Ask, Replies, Words
+
+_LENGTHS = ("LLEN", "XLEN", "ZCARD")
+"""A queue is a list, a stream or a sorted set; two of the three commands answer WRONGTYPE."""
+_SLOWLOG = ("SLOWLOG", "GET", "128")
+_SHOWN = 80
+"""Characters of a slow command that are kept; arguments may hold data."""
+
+
+def _queue_commands(entry: RedisEntry) -> tuple[Words, ...]:
+    return tuple((command, key) for key in entry.queues for command in _LENGTHS)
+
+
+@fact("redis_queues", Ask(_queue_commands, accept=("WRONGTYPE",)))
+class RedisQueue(Record):
+    """A declared queue and how many entries wait in it."""
+
+    name: str
+    length: int
+
+    @classmethod
+    def parse(cls, replies: Replies) -> tuple[RedisQueue, ...]:
+        """Parse the replies; a key that does not exist is an empty queue."""
+        if not replies:
+            raise NotApplicable("the inventory declares no queues of this server")
+        lengths: dict[str, int] = {}
+        for (_, key), reply in replies.items():
+            lengths[key] = max(lengths.get(key, 0), int(reply or 0))
+        return tuple(cls(name=key, length=length) for key, length in lengths.items())
+
+
+@fact("slow_commands", Ask((_SLOWLOG,)))
+class SlowCommand(Record):
+    """An entry of the slow log (SLOWLOG GET): when (seconds since 1970), how long (seconds)."""
+
+    command: str
+    at: int
+    seconds: float
+
+    @classmethod
+    def parse(cls, replies: Replies) -> tuple[SlowCommand, ...]:
+        """Parse the reply."""
+        return tuple(
+            cls(
+                command=str(entry["command"])[:_SHOWN],
+                at=int(entry["start_time"]),
+                seconds=int(entry["duration"]) / 1e6,
+            )
+            for entry in replies[_SLOWLOG]
+        )
