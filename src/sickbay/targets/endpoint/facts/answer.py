@@ -1,0 +1,130 @@
+"""What the endpoint answers: status, headers, body, and how long each phase took."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from sickbay.facts import Record, fact
+from sickbay.targets.endpoint.ask import Exchange, Exchanged
+
+_SHOWN = 300
+"""Characters of an unexpected body that are kept as evidence."""
+_HEADERS = ("content-type", "location", "retry-after", "server", "www-authenticate")
+_MISSING = "(missing)"
+
+
+@fact("http_answer", Exchange())
+class HttpAnswer(Record):
+    """An HTTP answer (RFC 9110). Times in seconds: resolving the name, connecting, TLS, waiting for
+    the first byte, and all of it.
+
+    ``excerpt`` is the beginning of a body that was not as expected; ``headers`` are a few telling ones.
+    """
+
+    status: int
+    seconds: float
+    resolve: float = 0.0
+    connect: float = 0.0
+    tls: float = 0.0
+    first_byte: float = 0.0
+    redirects: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+    excerpt: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"HTTP {self.status}"
+
+    @classmethod
+    def parse(cls, raw: Exchanged) -> HttpAnswer:
+        """Take from an answer what is worth keeping."""
+        fine = raw.status in raw.expect.statuses
+        return cls(
+            status=raw.status,
+            seconds=raw.phases["total"],
+            resolve=raw.phases.get("resolve", 0.0),
+            connect=raw.phases.get("connect", 0.0),
+            tls=raw.phases.get("tls", 0.0),
+            first_byte=raw.phases.get("first_byte", 0.0),
+            redirects=raw.redirects,
+            headers={name: raw.headers[name] for name in _HEADERS if name in raw.headers},
+            excerpt="" if fine else _text(raw.body)[:_SHOWN],
+        )
+
+
+@fact("http_mismatches", Exchange())
+class HttpMismatch(Record):
+    """A part of an answer that is not what the inventory expects of it: ``part`` is json, header or
+    body; ``name`` the path or header.
+    """
+
+    name: str
+    part: str
+    expected: str
+    found: str
+
+    @classmethod
+    def parse(cls, raw: Exchanged) -> tuple[HttpMismatch, ...]:
+        """Compare an answer with what is expected."""
+        found = [*_json_mismatches(raw), *_header_mismatches(raw)]
+        pattern = raw.expect.body
+        if pattern is not None and not re.search(pattern, _text(raw.body)):
+            found.append(
+                cls(name="body", part="body", expected=pattern, found=_text(raw.body)[:_SHOWN])
+            )
+        return tuple(found)
+
+
+def _json_mismatches(raw: Exchanged) -> list[HttpMismatch]:
+    if not raw.expect.json_values:
+        return []
+    try:
+        document = json.loads(raw.body)
+    except ValueError:
+        return [
+            HttpMismatch(
+                name="body", part="json", expected="a JSON document", found=_text(raw.body)[:_SHOWN]
+            )
+        ]
+    mismatches = []
+    for path, expected in raw.expect.json_values.items():
+        found = _at(document, path)
+        if found != expected:
+            shown = found if found == _MISSING else json.dumps(found)
+            mismatches.append(
+                HttpMismatch(
+                    name=path, part="json", expected=json.dumps(expected), found=shown[:_SHOWN]
+                )
+            )
+    return mismatches
+
+
+def _header_mismatches(raw: Exchanged) -> list[HttpMismatch]:
+    return [
+        HttpMismatch(
+            name=name,
+            part="header",
+            expected=pattern,
+            found=raw.headers.get(name.lower(), _MISSING),
+        )
+        for name, pattern in raw.expect.headers.items()
+        if not re.search(pattern, raw.headers.get(name.lower(), _MISSING))
+    ]
+
+
+def _at(document: Any, path: str) -> Any:
+    """The value at a dotted path; list items by their number."""
+    for step in path.split("."):
+        if isinstance(document, dict) and step in document:
+            document = document[step]
+        elif isinstance(document, list) and step.isdigit() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return _MISSING
+    return document
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")

@@ -1,0 +1,41 @@
+"""Where the endpoint is: its addresses, and what the name servers say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sickbay.facts import Record, fact
+from sickbay.targets.endpoint.ask import Knock, Lookup
+
+
+@fact("endpoint_addresses", Knock())
+class EndpointAddress(Record):
+    """An address of the endpoint's name, and whether it takes TCP connections."""
+
+    address: str
+    connected: bool
+    seconds: float = 0.0
+    failure: str = ""
+
+    @classmethod
+    def parse(cls, raw: list[dict[str, Any]]) -> tuple[EndpointAddress, ...]:
+        """Take over what was tried."""
+        return tuple(cls(**one) for one in raw)
+
+
+@fact("name_servers", Lookup())
+class NameServer(Record):
+    """What a name server of resolv.conf says of the endpoint's name (RFC 1035). ``answer`` is
+    NOERROR, NXDOMAIN, SERVFAIL, ..., or silent; ``ttl`` in seconds.
+    """
+
+    server: str
+    answer: str
+    addresses: tuple[str, ...] = ()
+    ttl: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def parse(cls, raw: list[dict[str, Any]]) -> tuple[NameServer, ...]:
+        """Take over what was answered."""
+        return tuple(cls(**one) for one in raw)

@@ -1,0 +1,58 @@
+"""What the endpoint shows in a TLS handshake, on each of its addresses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from sickbay.facts import Record, fact
+from sickbay.targets.endpoint.ask import Handshake, Handshaken
+
+
+@fact("certificates", Handshake())
+class Certificate(Record):
+    """The certificate that one address shows (RFC 5280), and whether a client would trust it.
+
+    ``problem`` is empty, or one of expired, not-yet-valid, self-signed, untrusted, wrong-name,
+    no-handshake.
+    """
+
+    address: str
+    host: str
+    protocol: str = ""
+    names: tuple[str, ...] = ()
+    issuer: str = ""
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    problem: str = ""
+    detail: str = ""
+
+    @classmethod
+    def parse(cls, raw: list[Handshaken]) -> tuple[Certificate, ...]:
+        """Read the certificates of all handshakes."""
+        return tuple(cls._from(one) for one in raw)
+
+    @classmethod
+    def _from(cls, one: Handshaken) -> Certificate:
+        if not one.certificate:
+            return cls(address=one.address, host=one.host, problem=one.problem, detail=one.detail)
+        certificate = x509.load_der_x509_certificate(one.certificate)
+        try:
+            extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            names = [str(name.value) for name in extension.value]
+        except x509.ExtensionNotFound:
+            names = []
+        issuer = certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return cls(
+            address=one.address,
+            host=one.host,
+            protocol=one.protocol,
+            names=tuple(names),
+            issuer=str(issuer[0].value) if issuer else certificate.issuer.rfc4514_string(),
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+            problem=one.problem,
+            detail=one.detail,
+        )

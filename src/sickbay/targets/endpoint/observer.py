@@ -1,0 +1,176 @@
+"""Observe an endpoint as a client sees it: name, addresses, TLS, and one HTTP exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from sickbay.errors import Missing, NotApplicable, TimedOut, Unreachable, Unreadable
+from sickbay.inventory.endpoint import EndpointEntry
+from sickbay.targets.endpoint.ask import Exchange, Handshake, Knock, Lookup
+from sickbay.targets.probe import Probe
+from sickbay.targets.threads import in_thread
+
+MOST_ADDRESSES = 4
+_PORTS = {"http": 80, "https": 443}
+
+
+async def observe(probe: Probe) -> None:
+    """Have every wanted fact, in the ways of looking that they need, side by side."""
+    entry = probe.target.entry
+    assert isinstance(entry, EndpointEntry)
+    place = _Place(entry)
+    await asyncio.gather(
+        _name_servers(probe, place),
+        _addresses_then_all(probe, entry, place),
+    )
+
+
+class _Place:
+    """Where the URL points."""
+
+    def __init__(self, entry: EndpointEntry) -> None:
+        parts = urlsplit(entry.url.get_secret_value())
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise Unreachable(
+                "the URL is not an http:// or https:// address",
+                "mend the url in the inventory",
+                failure="bad-url",
+            )
+        self.host = parts.hostname
+        self.secure = parts.scheme == "https"
+        self.port = parts.port or _PORTS[parts.scheme]
+
+    @property
+    def named(self) -> bool:
+        """Whether name servers are asked for it at all."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return self.host != "localhost" and not self.host.endswith(".localhost")
+        return False
+
+
+async def _addresses_then_all(probe: Probe, entry: EndpointEntry, place: _Place) -> None:
+    try:
+        found = await in_thread(socket.getaddrinfo, place.host, place.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise Unreachable(
+            f"the name {place.host} is not known: {error.strerror}",
+            "correct the host in the URL, or its DNS entry",
+            failure="name-unknown",
+        ) from None
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))[:MOST_ADDRESSES]
+    await asyncio.gather(
+        _knocks(probe, place, addresses),
+        _handshakes(probe, entry, place, addresses),
+        _exchange(probe, entry, place),
+    )
+
+
+async def _exchange(probe: Probe, entry: EndpointEntry, place: _Place) -> None:
+    from sickbay.targets.endpoint import web  # noqa: PLC0415 (requests costs start-up)
+
+    where = f"{place.host}:{place.port}"
+    try:
+        answer = await in_thread(web.exchange, entry, probe.deadline * 0.9)
+    except TimeoutError as error:
+        raise TimedOut(
+            f"{where}: {error}",
+            "look for a firewall that drops, or a service that hangs",
+            failure="silent",
+        ) from None
+    except OSError as error:  # requests' exceptions are
+        raise _failed(error, where) from None
+    probe.reached()
+    for spec in probe.wanted:
+        if isinstance(spec.request, Exchange):
+            probe.answer(spec, answer)
+
+
+async def _knocks(probe: Probe, place: _Place, addresses: list[str]) -> None:
+    from sickbay.targets.endpoint.handshake import knock  # noqa: PLC0415 (only where it is asked for)
+
+    seconds = probe.deadline / 3
+    await _each(probe, Knock, lambda address: knock(address, place.port, seconds), addresses)
+
+
+async def _handshakes(
+    probe: Probe, entry: EndpointEntry, place: _Place, addresses: list[str]
+) -> None:
+    from sickbay.targets.endpoint.handshake import shake  # noqa: PLC0415 (only where it is asked for)
+
+    if not place.secure:
+        _absent(probe, Handshake, "it is plain HTTP")
+        return
+    seconds = probe.deadline / 3
+    await _each(
+        probe,
+        Handshake,
+        lambda address: shake(address, place.port, place.host, entry.ca_file, seconds),
+        addresses,
+    )
+
+
+async def _name_servers(probe: Probe, place: _Place) -> None:
+    from sickbay.targets.endpoint import lookup  # noqa: PLC0415 (dnspython costs start-up)
+
+    servers = lookup.name_servers() if place.named else []
+    if not servers:
+        _absent(probe, Lookup, f"no name server is asked for {place.host}")
+        return
+    seconds = probe.deadline / 3
+    await _each(probe, Lookup, lambda server: lookup.ask(server, place.host, seconds), servers)
+
+
+async def _each(
+    probe: Probe,
+    request: type,
+    look: Callable[[str], object],
+    items: list[str],
+) -> None:
+    """Answer the facts of one way of looking with what every item gives."""
+    specs = [spec for spec in probe.wanted if isinstance(spec.request, request)]
+    if specs:
+        raw = await asyncio.gather(*(in_thread(look, item) for item in items))
+        for spec in specs:
+            probe.answer(spec, raw)
+
+
+def _absent(probe: Probe, request: type, reason: str) -> None:
+    for spec in probe.wanted:
+        if isinstance(spec.request, request):
+            probe.absent(spec, NotApplicable(reason))
+
+
+_FAILURES: tuple[tuple[tuple[str, ...], type[Missing], str, str], ...] = (
+    (("certificate verify failed", "CERTIFICATE_VERIFY_FAILED"), Unreachable, "tls-failed",
+     "look at the certificate: expiry, names, chain"),
+    (("SSLError", "WRONG_VERSION_NUMBER", "wrong version number"), Unreachable, "tls-failed",
+     "something that speaks no TLS listens there; compare port and scheme"),
+    (("NameResolutionError",), Unreachable, "name-unknown", "correct the host in the URL, or its DNS entry"),
+    (("refused",), Unreachable, "refused", "start the service; compare the port in the URL"),
+    (("No route", "unreachable"), Unreachable, "no-route", "look at routes and firewalls in between"),
+    (("Timeout", "timed out"), TimedOut, "silent",
+     "look for a firewall that drops, or a service that hangs"),
+    (("BadStatusLine", "InvalidHeader", "DecodeError", "IncompleteRead", "ContentDecodingError"),
+     Unreadable, "garbage", "something else listens there; compare the port"),
+)  # fmt: skip
+
+
+def _failed(error: Exception, where: str) -> Missing:
+    """What went wrong below the answer; told from the texts, as requests wraps what it wraps."""
+    text = f"{type(error).__name__}: {error}"
+    reason = str(getattr(error.args[0], "reason", error) if error.args else error)
+    short = reason.rpartition(": ")[2].strip("'\")") or type(error).__name__
+    for words, missing, failure, remedy in _FAILURES:
+        if any(word in text for word in words):
+            return missing(f"{where}: {short}", remedy, failure=failure)
+    return Unreachable(
+        f"{where}: the connection broke off: {short}",
+        "read the service's log",
+        failure="broken-off",
+    )
