@@ -29,8 +29,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lab.account_server import ACCOUNT, REGION
-
+ACCOUNT, REGION = "123456789012", "eu-central-1"
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ("orders", "billing")
 STACK, GATEWAY, QUEUE, LETTERS = "shop", "shop-api", "jobs", "jobs-dead"

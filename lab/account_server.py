@@ -49,8 +49,8 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-ACCOUNT = "123456789012"
-REGION = "eu-central-1"
+from lab.account import ACCOUNT, REGION
+
 _DOOR = "/lab/"
 _STACK = "AWS::CloudFormation::Stack"
 _MODELS = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}

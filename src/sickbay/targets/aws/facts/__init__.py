@@ -1,1 +1,1 @@
-"""What can be known of Aws, one subject a module."""
+"""What can be known of an AWS account in one region, one subject a module."""
