@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from contextlib import AbstractContextManager
 
 from lab.world import World
@@ -13,16 +14,5 @@ def opened(name: str) -> AbstractContextManager[World]:
     A world's module is imported when it is wanted: what one needs (root, Go, an extra) must not
     keep the others from running.
     """
-    if name == "cluster":
-        from lab.worlds import cluster  # noqa: PLC0415
-
-        return cluster.opened()
-    if name == "hosts":
-        from lab.worlds import hosts  # noqa: PLC0415
-
-        return hosts.opened()
-    if name == "aws":
-        from lab.worlds import aws  # noqa: PLC0415
-
-        return aws.opened()
-    raise LookupError(f"there is no world {name!r}")
+    world: AbstractContextManager[World] = importlib.import_module(f"lab.worlds.{name}").opened()
+    return world

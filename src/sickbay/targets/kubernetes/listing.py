@@ -1,4 +1,4 @@
-"""How a fact of a cluster is asked for: all objects of one kind."""
+"""How a fact of a cluster is asked for: all objects of one kind, or one document of the server."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ T = TypeVar("T")
 class Listing:
     """A LIST of one resource. The raw answer is a list of pages, each the JSON text of one.
 
-    ``group`` is the API group and version (``v1``, ``apps/v1``); ``resource`` the plural name.
-    Several facts may come from the same listing: it is asked for once.
+    ``group`` is the API group and version (``v1``, ``apps/v1``); ``resource`` the plural name;
+    ``namespace`` the one namespace in which it is looked for, whatever the inventory says;
+    ``fields`` a field selector. Several facts may come from the same listing: it is asked for once.
     """
 
     kind: ClassVar = "kubernetes"
@@ -25,12 +26,14 @@ class Listing:
     group: str
     resource: str
     namespaced: bool = True
+    namespace: str = ""
+    fields: str = ""
     after: tuple[str, ...] = ()
 
     def paths(self, namespaces: Iterable[str]) -> list[str]:
         """The URL paths that hold all objects, in the named namespaces or in all."""
         base = f"/api/{self.group}" if "/" not in self.group else f"/apis/{self.group}"
-        names = list(namespaces) if self.namespaced else []
+        names = [self.namespace] if self.namespace else list(namespaces) if self.namespaced else []
         if names:
             return [f"{base}/namespaces/{name}/{self.resource}" for name in names]
         return [f"{base}/{self.resource}"]
@@ -45,22 +48,61 @@ class Listing:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the API server says of itself at a path of its own. The raw answer is its text."""
+
+    kind: ClassVar = "kubernetes"
+
+    path: str
+    after: tuple[str, ...] = ()
+
+    @property
+    def grant(self) -> str:
+        """The rule that a role needs to see this."""
+        return (
+            f'allow it with a ClusterRole rule {{nonResourceURLs: ["{self.path.partition("?")[0]}"], '
+            "verbs: [get]}; the built-in role system:public-info-viewer has it"
+        )
+
+
+VERSION = Document("/version")
+READINESS = Document("/readyz?verbose")
+
+
 class Wire(msgspec.Struct, rename="camel"):
-    """A piece of an API object as it comes: fields in camel case, absent ones with their default."""
+    """A piece of an API object as it comes: fields in camel case, absent ones with their default.
 
-
-class Meta(Wire):
-    name: str
-    namespace: str = ""
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
-    generation: int = 0
-    owner_references: list[Owner] = []
+    The API's conventions make null and absent the same, and servers written in Go write null for an
+    empty list: whatever may be absent may be None here. What an object cannot be without (its name,
+    a list's items) has no default, so that an answer without it is unreadable and not an empty one.
+    """
 
 
 class Owner(Wire):
     kind: str
     name: str
+
+
+class Meta(Wire):
+    name: str
+    namespace: str | None = ""
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    generation: int | None = 0
+    owner_references: list[Owner] | None = None
+    labels: dict[str, str] | None = None
+
+    @property
+    def full_name(self) -> str:
+        """``namespace/name``, as kubectl writes it."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def owner(self) -> str:
+        """``Kind/name`` of what made the object; empty where nothing did."""
+        first = self.owner_references[0] if self.owner_references else None
+        return f"{first.kind}/{first.name}" if first else ""
 
 
 class ConditionWire(Wire):
@@ -72,6 +114,16 @@ class ConditionWire(Wire):
     message: str | None = ""
     last_transition_time: datetime | None = None
 
+    @property
+    def told(self) -> str:
+        """The message, or at least the reason."""
+        return self.message or self.reason or ""
+
+
+def condition(conditions: Iterable[ConditionWire] | None, kind: str) -> ConditionWire | None:
+    """The condition of that type, where the object has it."""
+    return next((each for each in conditions or () if each.type == kind), None)
+
 
 class Page(Wire, Generic[T]):
     items: list[T]
@@ -81,8 +133,3 @@ def items(pages: Iterable[bytes], decoder: msgspec.json.Decoder[Page[T]]) -> Ite
     """The objects of all pages."""
     for page in pages:
         yield from decoder.decode(page).items
-
-
-def full_name(meta: Meta) -> str:
-    """``namespace/name``, as kubectl writes it."""
-    return f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name

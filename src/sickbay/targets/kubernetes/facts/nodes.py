@@ -1,4 +1,4 @@
-"""Nodes: ready, under pressure, cordoned."""
+"""Nodes: ready, under pressure, cordoned, how large, of which version."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ import msgspec
 
 from sickbay.facts import Record, fact
 from sickbay.targets.kubernetes.listing import ConditionWire, Listing, Meta, Page, Wire, items
+from sickbay.targets.kubernetes.quantity import quantity
 
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
 class _Spec(Wire):
-    unschedulable: bool = False
+    unschedulable: bool | None = False
 
 
 class _Info(Wire):
-    kubelet_version: str = ""
+    kubelet_version: str | None = ""
 
 
 class _Status(Wire):
-    conditions: list[ConditionWire] = []
-    node_info: _Info = msgspec.field(default_factory=_Info)
+    conditions: list[ConditionWire] | None = None
+    node_info: _Info | None = None
+    allocatable: dict[str, str] | None = None
 
 
 class _Node(Wire):
     metadata: Meta
-    spec: _Spec = msgspec.field(default_factory=_Spec)
-    status: _Status = msgspec.field(default_factory=_Status)
+    spec: _Spec | None = None
+    status: _Status | None = None
 
 
 _decoder = msgspec.json.Decoder(Page[_Node])
@@ -36,11 +38,12 @@ _decoder = msgspec.json.Decoder(Page[_Node])
 
 @fact("nodes", Listing("v1", "nodes", namespaced=False))
 class Node(Record):
-    """A node (Kubernetes API, core/v1 Node): its Ready condition and pressures.
+    """A node (Kubernetes API, core/v1 Node): its Ready condition, pressures, room and version.
 
-    ``ready`` is the status of the condition: True, False, or Unknown when the kubelet is silent.
-    ``pressures`` are those of MemoryPressure, DiskPressure, PIDPressure and NetworkUnavailable that
-    are on. ``cordoned`` means that nothing new is scheduled there, usually on purpose.
+    ``ready`` is the status of the condition: True, False, or Unknown when the kubelet is silent (and
+    when it has never reported). ``pressures`` are those of MemoryPressure, DiskPressure, PIDPressure
+    and NetworkUnavailable that are on. ``cordoned`` means that nothing new is scheduled there,
+    usually on purpose. ``cpu`` (cores) and ``memory`` (bytes) are what pods may request in all.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Node(Record):
     pressures: tuple[str, ...] = ()
     cordoned: bool = False
     kubelet: str = ""
+    cpu: float | None = None
+    memory: float | None = None
 
     @classmethod
     def parse(cls, pages: list[bytes]) -> tuple[Node, ...]:
@@ -59,8 +64,10 @@ class Node(Record):
 
     @classmethod
     def _from(cls, node: _Node) -> Node:
-        conditions = {condition.type: condition for condition in node.status.conditions}
+        status, spec = node.status or _Status(), node.spec or _Spec()
+        conditions = {condition.type: condition for condition in status.conditions or ()}
         ready = conditions.get("Ready") or ConditionWire("Ready", "Unknown", "NeverReported")
+        room = status.allocatable or {}
         return cls(
             name=node.metadata.name,
             ready=ready.status,
@@ -72,6 +79,8 @@ class Node(Record):
                 for name in PRESSURES
                 if name in conditions and conditions[name].status == "True"
             ),
-            cordoned=node.spec.unschedulable,
-            kubelet=node.status.node_info.kubelet_version,
+            cordoned=bool(spec.unschedulable),
+            kubelet=(status.node_info.kubelet_version or "") if status.node_info else "",
+            cpu=quantity(room["cpu"]) if "cpu" in room else None,
+            memory=quantity(room["memory"]) if "memory" in room else None,
         )

@@ -11,30 +11,28 @@ from sickbay.targets.kubernetes.listing import (
     Meta,
     Page,
     Wire,
-    full_name,
+    condition,
     items,
 )
 
 
 class _Spec(Wire):
     replicas: int | None = 1
-    paused: bool = False
-    suspend: bool | None = False
+    paused: bool | None = False
 
 
 class _Status(Wire):
-    observed_generation: int = 0
-    replicas: int = 0
-    updated_replicas: int = 0
-    available_replicas: int = 0
-    ready_replicas: int = 0
-    desired_number_scheduled: int = 0
-    number_ready: int = 0
-    updated_number_scheduled: int = 0
+    observed_generation: int | None = 0
+    updated_replicas: int | None = 0
+    available_replicas: int | None = 0
+    ready_replicas: int | None = 0
     conditions: list[ConditionWire] | None = None
-    failed: int = 0
-    succeeded: int = 0
-    active: int = 0
+
+
+class _DaemonStatus(Wire):
+    desired_number_scheduled: int
+    """Not left out by the API even when it is 0."""
+    number_ready: int
 
 
 class _Workload(Wire):
@@ -42,8 +40,18 @@ class _Workload(Wire):
     spec: _Spec = msgspec.field(default_factory=_Spec)
     status: _Status = msgspec.field(default_factory=_Status)
 
+    @property
+    def wanted(self) -> int:
+        return 1 if self.spec.replicas is None else self.spec.replicas
 
-_decoder = msgspec.json.Decoder(Page[_Workload])
+
+class _Daemon(Wire):
+    metadata: Meta
+    status: _DaemonStatus
+
+
+_workloads = msgspec.json.Decoder(Page[_Workload])
+_daemons = msgspec.json.Decoder(Page[_Daemon])
 
 
 @fact("deployments", Listing("apps/v1", "deployments"))
@@ -69,24 +77,29 @@ class Deployment(Record):
         """Replicas that are wanted and not available."""
         return max(0, self.wanted - self.available)
 
+    def made(self, pod: str, owner: str) -> bool:
+        """Whether a pod (its full name, and its owner ``ReplicaSet/NAME-HASH``) is one of its own."""
+        namespace, _, name = self.name.partition("/")
+        return owner.rpartition("-")[0] == f"ReplicaSet/{name}" and pod.startswith(f"{namespace}/")
+
     @classmethod
     def parse(cls, pages: list[bytes]) -> tuple[Deployment, ...]:
         """Deployments from the pages of a DeploymentList."""
-        return tuple(cls._from(item) for item in items(pages, _decoder))
+        return tuple(cls._from(item) for item in items(pages, _workloads))
 
     @classmethod
     def _from(cls, item: _Workload) -> Deployment:
-        conditions = {condition.type: condition for condition in item.status.conditions or []}
-        progress, failure = conditions.get("Progressing"), conditions.get("ReplicaFailure")
+        progress = condition(item.status.conditions, "Progressing")
+        failure = condition(item.status.conditions, "ReplicaFailure")
         return cls(
-            name=full_name(item.metadata),
-            wanted=1 if item.spec.replicas is None else item.spec.replicas,
-            available=item.status.available_replicas,
-            updated=item.status.updated_replicas,
-            seen=item.status.observed_generation >= item.metadata.generation,
-            paused=item.spec.paused,
+            name=item.metadata.full_name,
+            wanted=item.wanted,
+            available=item.status.available_replicas or 0,
+            updated=item.status.updated_replicas or 0,
+            seen=(item.status.observed_generation or 0) >= (item.metadata.generation or 0),
+            paused=bool(item.spec.paused),
             progress=(progress.reason or "") if progress else "",
-            failure=(failure.message or "") if failure and failure.status == "True" else "",
+            failure=failure.told if failure and failure.status == "True" else "",
         )
 
 
@@ -108,11 +121,11 @@ class StatefulSet(Record):
         """Stateful sets from the pages of a StatefulSetList."""
         return tuple(
             cls(
-                name=full_name(item.metadata),
-                wanted=1 if item.spec.replicas is None else item.spec.replicas,
-                ready=item.status.ready_replicas,
+                name=item.metadata.full_name,
+                wanted=item.wanted,
+                ready=item.status.ready_replicas or 0,
             )
-            for item in items(pages, _decoder)
+            for item in items(pages, _workloads)
         )
 
 
@@ -134,11 +147,11 @@ class DaemonSet(Record):
         """Daemon sets from the pages of a DaemonSetList."""
         return tuple(
             cls(
-                name=full_name(item.metadata),
+                name=item.metadata.full_name,
                 wanted=item.status.desired_number_scheduled,
                 ready=item.status.number_ready,
             )
-            for item in items(pages, _decoder)
+            for item in items(pages, _daemons)
         )
 
 
@@ -153,16 +166,14 @@ class Job(Record):
     @classmethod
     def parse(cls, pages: list[bytes]) -> tuple[Job, ...]:
         """Jobs from the pages of a JobList."""
-        return tuple(cls._from(item) for item in items(pages, _decoder))
+        return tuple(cls._from(item) for item in items(pages, _workloads))
 
     @classmethod
     def _from(cls, item: _Workload) -> Job:
-        failed = next(
-            (c for c in item.status.conditions or [] if c.type == "Failed" and c.status == "True"),
-            None,
-        )
+        found = condition(item.status.conditions, "Failed")
+        failed = found if found and found.status == "True" else None
         return cls(
-            name=full_name(item.metadata),
+            name=item.metadata.full_name,
             failed_because=(failed.reason or "Failed") if failed else "",
             message=(failed.message or "") if failed else "",
         )
