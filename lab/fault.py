@@ -42,6 +42,11 @@ class Fault:
     doc: str
     breaker: Breaker
 
+    @property
+    def recording(self) -> str:
+        """The name under which its snapshot is kept."""
+        return f"{self.world}-{self.name}"
+
     @contextmanager
     def applied(self, parts: Mapping[str, Any]) -> Iterator[None]:
         """The world, broken for as long as the block lasts."""

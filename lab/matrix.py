@@ -24,7 +24,7 @@ TABLE = ROOT / "docs/matrix.md"
 
 def recorded() -> list[Fault]:
     """The faults whose snapshot is kept."""
-    return [fault for fault in all_faults() if (RECORDINGS / f"{fault.name}.json.gz").exists()]
+    return [fault for fault in all_faults() if (RECORDINGS / f"{fault.recording}.json.gz").exists()]
 
 
 def symptoms() -> tuple[Symptom, ...]:

@@ -42,7 +42,7 @@ def test_suite_in_a_broken_world_finds_the_fault_and_nothing_else(
         assert disagreements(fault, ill.diagnosis) == [], ill.output
         assert ill.exit_code == pytest.ExitCode.TESTS_FAILED, ill.output
         if pytestconfig.getoption("record"):
-            record(fault.name, ill.snapshot)
+            record(fault.recording, ill.snapshot)
     healthy = world.diagnose()
     assert [f["message"] for f in healthy.diagnosis["findings"]] == [], healthy.output
     assert healthy.diagnosis["not_evaluated"] == [], healthy.output

@@ -35,10 +35,10 @@ def _judged(name: str, folder: Path) -> dict[str, object]:
     return data
 
 
-@pytest.mark.parametrize("fault", all_faults(), ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", all_faults(), ids=lambda fault: fault.recording)
 def test_recording_of_a_fault_is_judged_as_the_fault_demands(fault: Fault, tmp_path: Path) -> None:
     """The symptom with its cause, and nothing that the fault does not explain."""
-    assert disagreements(fault, _judged(fault.name, tmp_path)) == []
+    assert disagreements(fault, _judged(fault.recording, tmp_path)) == []
 
 
 @pytest.mark.parametrize("world", WORLDS)

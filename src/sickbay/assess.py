@@ -14,7 +14,7 @@ from sickbay.inventory.limits import Limit
 from sickbay.inventory.model import Waiver
 from sickbay.inventory.targets import Inventory, Target
 from sickbay.inventory.units import show
-from sickbay.judge import Amount, Comparison, Measure, Offenders, comparisons
+from sickbay.judge import Amount, Comparison, Measure, Offenders, Share, comparisons
 from sickbay.snapshot import Snapshot
 from sickbay.symptoms import Cause, Symptom
 from sickbay.targets.kinds import known_facts
@@ -81,6 +81,7 @@ class Verdict(Record):
     message: str = ""
     measured: Quantity | None = None
     limit: Quantity | None = None
+    limit_name: str | None = None
     limit_source: str | None = None
     evidence: list[dict[str, Any]] = []
     evidence_left_out: int = 0
@@ -238,7 +239,7 @@ class Assessor:
             more["message"] = str(error).partition("\n")[0]
         if not rows:
             rows = [value for value in arguments.values() if isinstance(value, Record)]
-        more["evidence"] = [_row(row) for row in rows[:MOST_ROWS]]
+        more["evidence"] = [_row(row) | _judged_by(seen, row) for row in rows[:MOST_ROWS]]
         more["evidence_left_out"] = max(0, len(rows) - MOST_ROWS)
         more["causes"] = [
             weighed
@@ -366,6 +367,10 @@ class Assessor:
     def _counts(self, ref: Ref) -> bool:
         return self._selected is None or (ref.symptom, ref.target) in self._selected
 
+    def of(self, ref: Ref) -> Verdict:
+        """The verdict of a symptom on a target, with all that explains it."""
+        return self.explained(self._of(ref))
+
     def _of(self, ref: Ref) -> Verdict:
         return self.judge(self._symptoms[ref.symptom], self.inventory.targets[ref.target])
 
@@ -393,7 +398,7 @@ def _measured(comparison: Comparison) -> tuple[dict[str, Any], list[Record]]:
         where, name = rows[0].label, left.attribute.replace("_", " ")
     elif isinstance(left, Offenders):
         rows, where = list(left), ", ".join(row.label for row in left[:3])
-    elif isinstance(left, Amount):
+    elif isinstance(left, Amount | Share):
         rows = list(left.rows)
         where = ", ".join(row.label for row in rows[:3]) or None
     measured = _quantity(len(left) if isinstance(left, Offenders) else left, unit, where)
@@ -410,6 +415,7 @@ def _measured(comparison: Comparison) -> tuple[dict[str, Any], list[Record]]:
         "message": message,
         "measured": measured,
         "limit": allowed,
+        "limit_name": right.name if isinstance(right, Limit) else None,
         "limit_source": right.source if isinstance(right, Limit) else None,
     }
     return parts, rows
@@ -436,6 +442,14 @@ def _rows(evidence: Any) -> Iterator[dict[str, Any]]:
             yield from _rows(item)
     elif evidence is True or evidence:
         yield {"text": "it is so" if evidence is True else str(evidence)}
+
+
+def _judged_by(seen: list[Comparison], row: Record) -> dict[str, Any]:
+    """What a record was judged by where that is no field of it, such as a share that it works out."""
+    for side in (seen[-1].left, seen[-1].right) if seen else ():
+        if isinstance(side, Measure) and side.attribute not in row.__struct_fields__:
+            return {side.attribute: getattr(row, side.attribute, None)}
+    return {}
 
 
 def _row(record: Record) -> dict[str, Any]:

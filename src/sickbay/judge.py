@@ -49,6 +49,19 @@ class Amount(int):
         return self
 
 
+class Share(float):
+    """Records that fulfil a condition, as a share of some whole; remembers which they are."""
+
+    __slots__ = ("rows",)
+    rows: tuple[Record, ...]
+
+    def __new__(cls, rows: Iterable[Record], whole: float) -> Self:
+        rows = tuple(rows)
+        self = super().__new__(cls, len(rows) / whole if whole else 0.0)
+        self.rows = rows
+        return self
+
+
 def worst(rows: Iterable[Record], attribute: str) -> Measure:
     """The highest value of an attribute; NotApplicable where there is nothing to measure."""
     return _extreme(rows, attribute, highest=True)
@@ -67,6 +80,11 @@ def offenders(rows: Iterable[R], condition: Callable[[R], bool]) -> Offenders[R]
 def count(rows: Iterable[R], condition: Callable[[R], bool] = lambda _: True) -> Amount:
     """How many records fulfil a condition: ``assert count(...) <= limits.x``."""
     return Amount(row for row in rows if condition(row))
+
+
+def share(rows: Iterable[R], condition: Callable[[R], bool], *, of: float) -> Share:
+    """Records that fulfil a condition, of a whole: ``assert share(...) <= limits.x``."""
+    return Share((row for row in rows if condition(row)), of)
 
 
 def _extreme(rows: Iterable[Record], attribute: str, *, highest: bool) -> Measure:

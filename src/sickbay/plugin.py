@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-import sickbay
-from sickbay import reports
+from sickbay import options, reports
 from sickbay.assess import AMBIENT, Verdict
 from sickbay.errors import Missing, NotApplicable, UsageError
-from sickbay.inventory.select import host_target, inventory_for, narrowed
 from sickbay.inventory.targets import Target
-from sickbay.inventory.units import parse_duration
 from sickbay.judge import Comparison, comparisons, note
-from sickbay.run import Check, RunState, as_data, from_data, replay
+from sickbay.run import Check, RunState, as_data, from_data
 from sickbay.symptoms import LAYERS, SEVERITIES, symptom_of
 from sickbay.targets.kinds import KINDS, known_facts
 
@@ -31,7 +28,6 @@ SEEN = pytest.StashKey[list[Comparison]]()
 """The failed comparisons of a health test's assertion."""
 HIDDEN = pytest.StashKey[Any]()
 """Our reports, kept from pytest's sections of tracebacks while those are printed."""
-PACKAGED_INVENTORIES = Path(sickbay.__file__).parent / "inventories"
 
 _MARKERS = {
     "critical": "a health test whose failure means that users are hurt now",
@@ -49,40 +45,7 @@ _MARKERS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup(
-        "sickbay",
-        "sickbay: infrastructure health (targets come from --hosts=NAME[,NAME], the inventory: "
-        "a file in inventories/, a path, local, or a host such as ssh://user@host:port)",
-    )
-    group.addoption(
-        "--limit",
-        metavar="WORDS",
-        help="only these targets: names, tags, kinds or globs, separated by commas; !WORD takes away "
-        "(--limit='db*,!db2')",
-    )
-    group.addoption(
-        "--deadline",
-        metavar="TIME",
-        default="60 s",
-        help="how long observing all targets may take (default: 60 s); a target's own deadline is "
-        "in the inventory",
-    )
-    group.addoption(
-        "--active",
-        action="store_true",
-        help="also run the probes that may have a side effect (marker: active)",
-    )
-    group.addoption(
-        "--replay",
-        metavar="SNAPSHOT",
-        help="judge an earlier run's snapshot.json again, contacting nothing",
-    )
-    group.addoption(
-        "--reports-dir",
-        metavar="DIR",
-        default="reports",
-        help="where reports go: DIR/<time>/ and DIR/latest (default: reports)",
-    )
+    options.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -97,52 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     try:
-        session.config.stash[RUN] = _new_run(session.config)
+        session.config.stash[RUN] = options.new_run(session.config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     session.config.pluginmanager.register(_Intake(session.config.stash[RUN]), "sickbay-intake")
     _register_fixtures(session)
-
-
-def _new_run(config: pytest.Config) -> RunState:
-    hosts = getattr(config.option, "hosts", None)
-    shared = getattr(config, "workerinput", {}).get("sickbay_shared")
-    try:
-        deadline = parse_duration(config.getoption("deadline"))
-    except ValueError as error:
-        raise UsageError(f"--deadline: {error}") from None
-    snapshot = None
-    if replayed := config.getoption("replay"):
-        if hosts:
-            raise UsageError("--replay brings its own inventory: leave --hosts out")
-        inventory, snapshot = replay(Path(replayed))
-    else:
-        folders = [
-            config.rootpath / "inventories",
-            config.invocation_params.dir / "inventories",
-            PACKAGED_INVENTORIES,
-        ]
-        inventory = inventory_for(
-            hosts, list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
-        )
-    if limit := config.getoption("limit"):
-        inventory = narrowed(inventory, limit)
-    options = {
-        "hosts": hosts,
-        "markers": config.getoption("markexpr"),
-        "keyword": config.getoption("keyword"),
-        "limit": limit,
-        "deadline": config.getoption("deadline"),
-        "active": config.getoption("active"),
-        "replay": replayed,
-    }
-    return RunState(
-        inventory=inventory,
-        deadline=deadline,
-        options={name: value for name, value in options.items() if value},
-        replayed=snapshot,
-        shared=Path(shared) if shared else None,
-    )
 
 
 def _register_fixtures(session: pytest.Session) -> None:
@@ -195,7 +117,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         and metafunc.config.option.hosts is None
         and hasattr(metafunc.module, "testinfra_hosts")
     ):
-        targets = [host_target(spec) for spec in metafunc.module.testinfra_hosts]
+        targets = options.hosts_of_module(metafunc.config, metafunc.module.testinfra_hosts)
     else:
         targets = run.inventory.of_kind(kind)
     metafunc.parametrize("target", targets, ids=[target.name for target in targets])
@@ -221,6 +143,7 @@ def _kind_of(metafunc: pytest.Metafunc) -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what has no target here, and active probes that were not asked for."""
+    options.note_symptoms(config, items, config.stash[RUN].shared)
     items[:] = [item for item in items if not _without_target(item)]
     if not config.getoption("active"):
         passive = [item for item in items if item.get_closest_marker("active") is None]
@@ -380,6 +303,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run.close()
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
+    options.add_warnings(config, run)
     diagnosis = run.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
     if run.shared is not None:
         shutil.rmtree(run.shared, ignore_errors=True)

@@ -184,13 +184,16 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """``text`` without secrets."""
-        if self._values:
-            text = self._values.sub(MASK, text)
+        text = self.known(text)
         folded = text.lower()
         for hints, pattern, replacement in _RULES:
             if any(hint in folded for hint in hints):
                 text = pattern.sub(replacement, text)
         return text
+
+    def known(self, text: str) -> str:
+        """``text`` without the secrets that are known by value; nothing is guessed by name."""
+        return self._values.sub(MASK, text) if self._values else text
 
     def data(self, data: Any) -> Any:
         """Builtin data (dicts, lists, strings) without secrets in any string."""

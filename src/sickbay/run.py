@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import msgspec
 
 from sickbay import snapshot as snapshots
 from sickbay.assess import Assessor, Verdict
-from sickbay.diagnosis import Diagnosis, Run, diagnose
+from sickbay.diagnosis import Diagnosis, Run, diagnose, without_secrets
 from sickbay.errors import UsageError
 from sickbay.inventory.targets import Inventory, Target
 from sickbay.observe import Observatory, Progress
@@ -52,6 +53,8 @@ class RunState:
     diagnosis: Diagnosis | None = None
     written: Path | None = None
     """Where the reports of this run lie."""
+    unwritten: list[str] = field(default_factory=list)
+    """Which reports could not be written, and why."""
 
     def __post_init__(self) -> None:
         self.redactor = Redactor(self.inventory.secrets)
@@ -150,20 +153,39 @@ class RunState:
         """The diagnosis of what has been judged so far."""
         if self.shared is not None and self.snapshot is None:
             self._gather(self.shared)
-        self.diagnosis = diagnose(
+        verdicts = self._with_explanations()
+        planned = Counter(check.target.name for check in self.checks if check.symptom)
+        names = dict.fromkeys([*planned, *(target for _, target in self.verdicts)])
+        states = self.snapshot.states if self.snapshot else {}
+        diagnosis = diagnose(
             Run(
                 inventory=self.inventory.name,
-                started=snapshots.now().isoformat()
-                if self.snapshot is None
-                else self.snapshot.taken.isoformat(),
+                started=(self.snapshot.taken if self.snapshot else snapshots.now()).isoformat(),
                 duration_s=round(time.time() - self.started, 2),
                 options=dict(self.options),
                 interrupted=interrupted,
             ),
-            self.verdicts.values(),
-            selected=max(self.selected, len(self.verdicts)),
+            verdicts,
+            selected=max(self.selected, len(verdicts)),
+            targets=[self.inventory.targets[n] for n in names if n in self.inventory.targets],
+            planned=planned,
+            seconds={name: state.seconds for name, state in states.items()},
+            warnings=self.inventory.warnings,
         )
+        self.diagnosis = without_secrets(diagnosis, self.redactor)
         return self.diagnosis
+
+    def _with_explanations(self) -> list[Verdict]:
+        """All verdicts, and those that explain them even where the run ended before their turn."""
+        verdicts = dict(self.verdicts)
+        waiting = list(verdicts.values())
+        while waiting and self.assessor is not None:
+            for ref in waiting.pop().explained_by:
+                if (ref.symptom, ref.target) not in verdicts:
+                    verdict = self.assessor.of(ref)
+                    verdicts[ref.symptom, ref.target] = verdict
+                    waiting.append(verdict)
+        return list(verdicts.values())
 
     def _gather(self, folder: Path) -> None:
         """What the workers left, for the process that reports for all of them."""
@@ -175,7 +197,7 @@ class RunState:
 
 def replay(path: Path) -> tuple[Inventory, Snapshot]:
     """The inventory and snapshot of an earlier run."""
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"--replay: there is no snapshot at {path}")
     return snapshots.load(path)
 
@@ -183,7 +205,7 @@ def replay(path: Path) -> tuple[Inventory, Snapshot]:
 def as_data(verdict: Verdict) -> dict[str, Any]:
     """A verdict as plain data that a pytest report can carry between processes."""
     if verdict.state == "healthy":
-        verdict = msgspec.structs.replace(verdict, title="", signals=())
+        verdict = msgspec.structs.replace(verdict, signals=())
     data: dict[str, Any] = msgspec.to_builtins(verdict)
     return data
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from sickbay.errors import UsageError
 from sickbay.facts import Record
 from sickbay.inventory.base import Entry
-from sickbay.inventory.limits import Limit
+from sickbay.inventory.limits import Limit, resolve
 from sickbay.inventory.model import SECTIONS, Document, Waiver
 from sickbay.inventory.targets import OWN_NAME, Inventory, Target
 from sickbay.redact import Redactor
 from sickbay.targets.kinds import known_facts
-from sickbay.targets.probe import Contact, Observation
+from sickbay.targets.probe import Contact, Gap, Observation
 
 FORMAT = 1
 
@@ -42,6 +42,10 @@ class _SavedTarget(Record):
     entry: dict[str, Any]
     limits: dict[str, tuple[float, str]]
     state: TargetState | None = None
+
+
+class _Version(Record):
+    schema_version: int
 
 
 class _Saved(Record):
@@ -82,26 +86,44 @@ def save(path: Path, inventory: Inventory, snapshot: Snapshot, redactor: Redacto
 
 
 def load(path: Path) -> tuple[Inventory, Snapshot]:
-    """Read back what ``save`` wrote; UsageError when the file is none of ours."""
+    """Read back what ``save`` wrote, from the file or the run's folder that it lies in.
+
+    A fact that this version does not know is left out; one that it knows in another form is told
+    as unreadable. UsageError when the file is none of ours.
+    """
+    path = path / "snapshot.json" if path.is_dir() else path
+    saved = _read(path)
     try:
-        saved = msgspec.json.decode(path.read_bytes(), type=_Saved)
-        if saved.schema_version != FORMAT:
-            raise UsageError(
-                f"{path}: a snapshot of format {saved.schema_version}; this version reads format {FORMAT}"
-            )
         targets = {name: _target(name, target) for name, target in saved.targets.items()}
-        inventory = Inventory(
-            name=saved.inventory,
-            targets=targets,
-            waivers=tuple(Waiver.model_validate(waiver) for waiver in saved.waivers),
-            waiver_sources=tuple(saved.waiver_sources),
-        ).with_own_target()
-        states = {
-            name: _decoded(target.state) for name, target in saved.targets.items() if target.state
-        }
-    except (OSError, msgspec.MsgspecError, ValueError, KeyError) as error:
-        raise UsageError(f"{path}: not a snapshot that can be replayed: {error}") from None
+        waivers = tuple(Waiver.model_validate(waiver) for waiver in saved.waivers)
+    except KeyError as error:
+        raise UsageError(f"{path}: speaks of {error}, which this version does not know") from None
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors(include_input=False)[0]["loc"]))
+        raise UsageError(f"{path}: the entry {error.title} has an unusable {where}") from None
+    inventory = Inventory(
+        name=saved.inventory,
+        targets=targets,
+        waivers=waivers,
+        waiver_sources=tuple(saved.waiver_sources),
+    ).with_own_target()
+    states = {name: _decoded(t.state) for name, t in saved.targets.items() if t.state}
     return inventory, Snapshot(taken=saved.taken, states=states)
+
+
+def _read(path: Path) -> _Saved:
+    try:
+        data = path.read_bytes()
+        version = msgspec.json.decode(data, type=_Version).schema_version
+        if version != FORMAT:
+            raise UsageError(
+                f"{path}: a snapshot of format {version}; this version reads format {FORMAT}"
+            )
+        return msgspec.json.decode(data, type=_Saved)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: not a snapshot that can be replayed: {error}") from None
 
 
 def now() -> datetime:
@@ -120,27 +142,41 @@ def _entry_type(section: str) -> type[Entry]:
 
 
 def _target(name: str, saved: _SavedTarget) -> Target:
-    entry = _entry_type(saved.section).model_validate(saved.entry)
-    kind_limits = type(entry.limits)
+    kind = _entry_type(saved.section)
+    known = {key for name, field in kind.model_fields.items() for key in (name, field.alias)}
+    entry = kind.model_validate({key: v for key, v in saved.entry.items() if key in known})
+    limits_of_kind = type(entry.limits)
+    # A limit that is younger than the snapshot holds by its default.
+    unsaid = limits_of_kind()
+    limits = resolve(unsaid, unsaid, lambda _: "default", lambda _: "default")
     values: dict[str, Any] = {
-        limit: Limit(value, name=limit, unit=kind_limits.unit_of(limit), source=source)
+        limit: Limit(value, name=limit, unit=limits_of_kind.unit_of(limit), source=source)
         for limit, (value, source) in saved.limits.items()
-        if limit in kind_limits.model_fields
+        if limit in limits_of_kind.model_fields
     }
-    return Target(name, entry, kind_limits.model_construct(**values))
+    return Target(name, entry, limits.model_copy(update=values))
 
 
 def _decoded(state: TargetState) -> TargetState:
     """Facts come back as builtin data; give each the type that its parser returns."""
     specs = known_facts()
     facts = {
-        name: Observation(value=msgspec.convert(observation.value, specs[name].shape))
-        if observation.gap is None and observation.absent is None
-        else observation
+        name: _typed(observation, specs[name].shape)
         for name, observation in state.facts.items()
         if name in specs
     }
     return TargetState(contact=state.contact, facts=facts, seconds=state.seconds)
+
+
+def _typed(observation: Observation, shape: Any) -> Observation:
+    if observation.gap is not None or observation.absent is not None:
+        return observation
+    try:
+        return Observation(value=msgspec.convert(observation.value, shape))
+    except msgspec.MsgspecError as error:
+        detail = f"recorded in another form than this version has: {error}"
+        gap = Gap(reason="unreadable", detail=detail, remedy="observe again with this version")
+        return Observation(gap=gap)
 
 
 def _public(entry: Entry, redactor: Redactor) -> dict[str, Any]:

@@ -93,8 +93,8 @@ class Probe:
             value = self._clean(spec.parse(clean), spec.shape)
         except Missing as missing:
             self.miss(spec, missing)
-        except NotApplicable as absent:
-            self.observations[spec.name] = Observation(absent=self._redactor.text(str(absent)))
+        except NotApplicable as reason:
+            self.absent(spec, reason)
         except Exception as error:  # noqa: BLE001 (a parser that fails on an odd answer must not end the run)
             quoted = self._redactor.text(raw if isinstance(raw, str) else repr(raw))[:_QUOTED]
             self.miss(
@@ -107,6 +107,10 @@ class Probe:
     def miss(self, spec: FactSpec, missing: Missing) -> None:
         """The fact could not be had."""
         self.observations[spec.name] = Observation(gap=self.gap(missing))
+
+    def absent(self, spec: FactSpec, reason: NotApplicable) -> None:
+        """The target does not have such a thing."""
+        self.observations[spec.name] = Observation(absent=self._redactor.text(str(reason)))
 
     def gap(self, missing: Missing) -> Gap:
         """The failure as a record, without secrets."""

@@ -36,5 +36,5 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=work, daemon=True, name=f"sickbay-{function.__name__}").start()
+    threading.Thread(target=work, daemon=True, name="sickbay-client").start()
     return await future
