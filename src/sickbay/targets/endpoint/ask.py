@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from sickbay.inventory.endpoint import Expectation
 
+SILENT = "silent"
+"""What stands for the answer of a name server that gave none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

@@ -12,6 +12,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
+from sickbay.targets.endpoint.ask import SILENT
+
 MOST_SERVERS = 3
 """resolv.conf(5) knows no more."""
 
@@ -30,14 +32,10 @@ def ask(server: str, name: str, seconds: float) -> dict[str, Any]:
     question = dns.message.make_query(name, dns.rdatatype.A)
     try:
         answer = dns.query.udp(question, server, timeout=seconds)
-    except dns.exception.Timeout:
-        return {
-            "server": server,
-            "answer": "silent",
-            "seconds": round(time.monotonic() - started, 6),
-        }
     except (dns.exception.DNSException, OSError) as error:
-        return {"server": server, "answer": f"silent ({type(error).__name__})"}
+        seconds = round(time.monotonic() - started, 6)
+        failure = str(error) or type(error).__name__
+        return {"server": server, "answer": SILENT, "failure": failure, "seconds": seconds}
     records = [r for rrset in answer.answer for r in rrset if r.rdtype == dns.rdatatype.A]
     return {
         "server": server,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from sickbay.errors import Missing, NotApplicable, TimedOut, Unreachable, Unreadable
@@ -23,10 +23,14 @@ async def observe(probe: Probe) -> None:
     entry = probe.target.entry
     assert isinstance(entry, EndpointEntry)
     place = _Place(entry)
-    await asyncio.gather(
-        _name_servers(probe, place),
-        _addresses_then_all(probe, entry, place),
-    )
+    await _together(_name_servers(probe, place), _addresses_then_all(probe, entry, place))
+
+
+async def _together(*looks: Awaitable[None]) -> None:
+    """Look in several ways side by side; one that fails lets the others come to their end."""
+    for result in await asyncio.gather(*looks, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 class _Place:
@@ -64,7 +68,7 @@ async def _addresses_then_all(probe: Probe, entry: EndpointEntry, place: _Place)
             failure="name-unknown",
         ) from None
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))[:MOST_ADDRESSES]
-    await asyncio.gather(
+    await _together(
         _knocks(probe, place, addresses),
         _handshakes(probe, entry, place, addresses),
         _exchange(probe, entry, place),

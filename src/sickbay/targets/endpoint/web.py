@@ -146,10 +146,7 @@ def _timed_pools(clock: _Clock) -> dict[str, Any]:
             with clock.phase("first_byte"):
                 return super().getresponse()
 
-    class Secure(HTTPSConnection):
-        _new_conn = Plain._new_conn  # noqa: SLF001 (our own, above)
-        getresponse = Plain.getresponse
-
+    class Secure(Plain, HTTPSConnection):
         def connect(self) -> None:
             before = clock.phases.get("resolve", 0.0) + clock.phases.get("connect", 0.0)
             started = time.monotonic()

@@ -76,8 +76,6 @@ def _client(entry: RedisEntry, deadline: float) -> redis.Redis:
             socket_timeout=deadline / 2,
             retry=Retry(NoBackoff(), 0),
             client_name="sickbay",
-            lib_name=None,
-            lib_version=None,
             protocol=2,
             decode_responses=True,
             encoding_errors="replace",

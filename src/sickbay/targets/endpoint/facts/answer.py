@@ -13,6 +13,7 @@ _SHOWN = 300
 """Characters of an unexpected body that are kept as evidence."""
 _HEADERS = ("content-type", "location", "retry-after", "server", "www-authenticate")
 _MISSING = "(missing)"
+_SERVER_ERROR = 500
 
 
 @fact("http_answer", Exchange())
@@ -20,11 +21,13 @@ class HttpAnswer(Record):
     """An HTTP answer (RFC 9110). Times in seconds: resolving the name, connecting, TLS, waiting for
     the first byte, and all of it.
 
-    ``excerpt`` is the beginning of a body that was not as expected; ``headers`` are a few telling ones.
+    ``expected`` are the statuses that the inventory takes for healthy; ``excerpt`` is the beginning of
+    the body where the status is none of them; ``headers`` are a few telling ones.
     """
 
     status: int
     seconds: float
+    expected: tuple[int, ...] = (200,)
     resolve: float = 0.0
     connect: float = 0.0
     tls: float = 0.0
@@ -37,6 +40,21 @@ class HttpAnswer(Record):
     def label(self) -> str:
         return f"HTTP {self.status}"
 
+    @property
+    def hops(self) -> int:
+        """How many redirects led to it."""
+        return len(self.redirects)
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether the status is none of those expected."""
+        return self.status not in self.expected
+
+    @property
+    def failed(self) -> bool:
+        """Whether the server says that it failed (RFC 9110, section 15.6), unless that is expected."""
+        return self.unexpected and self.status >= _SERVER_ERROR
+
     @classmethod
     def parse(cls, raw: Exchanged) -> HttpAnswer:
         """Take from an answer what is worth keeping."""
@@ -44,6 +62,7 @@ class HttpAnswer(Record):
         return cls(
             status=raw.status,
             seconds=raw.phases["total"],
+            expected=raw.expect.statuses,
             resolve=raw.phases.get("resolve", 0.0),
             connect=raw.phases.get("connect", 0.0),
             tls=raw.phases.get("tls", 0.0),
@@ -64,6 +83,11 @@ class HttpMismatch(Record):
     part: str
     expected: str
     found: str
+
+    @property
+    def missing(self) -> bool:
+        """Whether the answer has no such header, or the document no such value."""
+        return self.found == _MISSING
 
     @classmethod
     def parse(cls, raw: Exchanged) -> tuple[HttpMismatch, ...]:

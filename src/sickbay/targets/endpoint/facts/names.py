@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sickbay.facts import Record, fact
-from sickbay.targets.endpoint.ask import Knock, Lookup
+from sickbay.targets.endpoint.ask import SILENT, Knock, Lookup
 
 
 @fact("endpoint_addresses", Knock())
@@ -26,14 +26,20 @@ class EndpointAddress(Record):
 @fact("name_servers", Lookup())
 class NameServer(Record):
     """What a name server of resolv.conf says of the endpoint's name (RFC 1035). ``answer`` is
-    NOERROR, NXDOMAIN, SERVFAIL, ..., or silent; ``ttl`` in seconds.
+    NOERROR, NXDOMAIN, SERVFAIL, ..., or SILENT, with the ``failure``; ``ttl`` in seconds.
     """
 
     server: str
     answer: str
+    failure: str = ""
     addresses: tuple[str, ...] = ()
     ttl: int = 0
     seconds: float = 0.0
+
+    @property
+    def answered(self) -> bool:
+        """Whether it said anything at all."""
+        return self.answer != SILENT
 
     @classmethod
     def parse(cls, raw: list[dict[str, Any]]) -> tuple[NameServer, ...]:

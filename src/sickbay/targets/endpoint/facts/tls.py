@@ -6,7 +6,9 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from msgspec import structs
 
+from sickbay.errors import Unreachable
 from sickbay.facts import Record, fact
 from sickbay.targets.endpoint.ask import Handshake, Handshaken
 
@@ -16,7 +18,7 @@ class Certificate(Record):
     """The certificate that one address shows (RFC 5280), and whether a client would trust it.
 
     ``problem`` is empty, or one of expired, not-yet-valid, self-signed, untrusted, wrong-name,
-    no-handshake.
+    no-handshake. ``valid_for`` is in seconds, and known once a moment is given (see ``at``).
     """
 
     address: str
@@ -28,10 +30,25 @@ class Certificate(Record):
     not_after: datetime | None = None
     problem: str = ""
     detail: str = ""
+    valid_for: float | None = None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time was over at some moment."""
+        return self.not_after is not None and self.not_after <= now
+
+    def at(self, now: datetime) -> Certificate:
+        """The same, with the seconds for which it is still valid at some moment."""
+        left = None if self.not_after is None else (self.not_after - now).total_seconds()
+        return structs.replace(self, valid_for=left)
 
     @classmethod
     def parse(cls, raw: list[Handshaken]) -> tuple[Certificate, ...]:
-        """Read the certificates of all handshakes."""
+        """Read the certificates of all handshakes; Unreachable where there was none."""
+        if all(one.problem == "no-handshake" for one in raw):
+            raise Unreachable(
+                f"no TLS handshake: {raw[0].detail if raw else 'no address'}",
+                "see why the endpoint cannot be reached",
+            )
         return tuple(cls._from(one) for one in raw)
 
     @classmethod
