@@ -38,11 +38,11 @@ def cached(
         for stale in root.glob(f"{name}-*"):
             shutil.rmtree(stale, ignore_errors=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+        fresh.chmod(0o755)
         try:
             build(fresh)
             if not works(fresh):
                 raise RuntimeError(f"the lab built {name} but it does not work: see {root}")
-            fresh.chmod(0o755)
             fresh.rename(kept)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)

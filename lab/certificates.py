@@ -28,15 +28,22 @@ class Authority:
         self.path = folder / "authority.pem"
         self.path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, file: str, *names: str, valid_for: dt.timedelta) -> Path:
+    def issue(
+        self,
+        file: str,
+        *names: str,
+        valid_for: dt.timedelta,
+        starts_in: dt.timedelta = dt.timedelta(days=-90),
+    ) -> Path:
         """A PEM file with key and certificate for host names or addresses.
 
-        ``valid_for`` counts from now; a negative time makes one that has expired.
+        Both times count from now: a negative ``valid_for`` makes one that has expired, a positive
+        ``starts_in`` one that is not valid yet.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
-        certificate = self._signed(subject, key, valid_for, [alternatives])
+        certificate = self._signed(subject, key, valid_for, [alternatives], starts_in)
         path = self._folder / file
         path.write_bytes(
             key.private_bytes(
@@ -55,6 +62,7 @@ class Authority:
         key: ec.EllipticCurvePrivateKey,
         valid_for: dt.timedelta,
         extensions: list[x509.ExtensionType],
+        starts_in: dt.timedelta = dt.timedelta(days=-90),
     ) -> x509.Certificate:
         now = dt.datetime.now(dt.UTC)
         builder = (
@@ -63,7 +71,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(min(now, now + valid_for) - dt.timedelta(days=90))
+            .not_valid_before(now + starts_in)
             .not_valid_after(now + valid_for)
         )
         for extension in extensions:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def fault(
     def mark(breaker: Breaker) -> Fault:
         return Fault(
             name=breaker.__name__.replace("_", "-"),
-            world=breaker.__module__.rpartition(".")[2],
+            world=breaker.__module__.split(".")[2],
             symptom=symptom,
             on=on,
             cause=cause,
@@ -86,9 +87,13 @@ WORLDS = ("hosts", "cluster", "aws")
 
 
 def faults_of(world: str) -> list[Fault]:
-    """The faults of a world, in the order of their module."""
-    module = importlib.import_module(f"lab.faults.{world}")
-    return [value for value in vars(module).values() if isinstance(value, Fault)]
+    """The faults of a world: of its module, or of the modules of its package."""
+    place = importlib.import_module(f"lab.faults.{world}")
+    inside = pkgutil.iter_modules(getattr(place, "__path__", ()), f"{place.__name__}.")
+    modules = [place, *(importlib.import_module(found.name) for found in inside)]
+    return [
+        fault for module in modules for fault in vars(module).values() if isinstance(fault, Fault)
+    ]
 
 
 def all_faults() -> list[Fault]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +20,8 @@ from lab.shell import run
 SUITE = "bookworm"
 PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,sudo,procps,iproute2,nginx-light,postgresql-15,"
-    "redis-server,python3-minimal,libpython3-stdlib,dnsmasq-base,chrony,ca-certificates,e2fsprogs"
+    "redis-server,python3-minimal,libpython3-stdlib,dnsmasq-base,chrony,ca-certificates,e2fsprogs,"
+    "systemd-journal-remote"
 )
 CLUSTER = "var/lib/postgresql/15/main/PG_VERSION"
 BOOT_SECONDS = 60
@@ -135,6 +138,8 @@ class Machine:
 
     def stop(self) -> None:
         """End the machine and forget what was done to it."""
+        if self._leader:
+            _kill_machine(self._leader)
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -165,6 +170,7 @@ class Machine:
         assert self._process is not None
         if not self._leader:
             self._leader = _init_below(self._process.pid)
+            (self._home / "leader").write_text(str(self._leader))
         if not self._leader:
             return False
         state = self.run("systemctl is-system-running; ss -Hltn sport = :22", check=False).split()
@@ -188,6 +194,12 @@ def _init_below(pid: int) -> int:
     return 0
 
 
+def _kill_machine(leader: int) -> None:
+    """End the init of a machine, and with it (pid_namespaces(7)) all that runs in the machine."""
+    if leader and _init_below(leader) == leader:
+        os.kill(leader, signal.SIGKILL)
+
+
 def _unmount_below(home: Path) -> None:
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((m for m in mounts if m.startswith(f"{home}/")), reverse=True):
@@ -197,5 +209,7 @@ def _unmount_below(home: Path) -> None:
 def _remove_leftovers() -> None:
     for home in Path(tempfile.gettempdir()).glob("sickbay-machine-*"):
         if not Path("/proc", home.name.split("-")[2]).exists():
+            with suppress(OSError, ValueError):
+                _kill_machine(int((home / "leader").read_text()))
             _unmount_below(home)
             shutil.rmtree(home, ignore_errors=True)

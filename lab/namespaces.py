@@ -50,6 +50,11 @@ class Network:
         for name in self._names:
             _remove(name)
 
+    @property
+    def hosts_file(self) -> Path:
+        """The operator's /etc/hosts."""
+        return Path("/etc/netns") / self.operator / "hosts"
+
     def join(self, machine: str, address: str) -> Path:
         """A namespace with that address for a machine; the operator knows it as ``MACHINE.lab``."""
         name = f"{self.operator}-{machine}"
@@ -74,7 +79,7 @@ class Network:
         lines = "".join(
             f"{known} {host} {host.removesuffix('.lab')}\n" for host, known in self._hosts.items()
         )
-        (Path("/etc/netns") / self.operator / "hosts").write_text(f"127.0.0.1 localhost\n{lines}")
+        self.hosts_file.write_text(f"127.0.0.1 localhost\n{lines}")
         return Path("/run/netns") / name
 
     @contextmanager
@@ -89,6 +94,15 @@ class Network:
                 yield
             finally:
                 _setns(home.fileno())
+
+    @contextmanager
+    def unreachable(self, address: str) -> Iterator[None]:
+        """The operator is told that there is no way to a machine (EHOSTUNREACH)."""
+        ip("-n", self.operator, "route", "add", "unreachable", f"{address}/32")
+        try:
+            yield
+        finally:
+            ip("-n", self.operator, "route", "delete", "unreachable", f"{address}/32")
 
     def _add(self, name: str) -> None:
         ip("netns", "add", name)

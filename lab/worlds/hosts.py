@@ -6,9 +6,11 @@ import datetime as dt
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import psycopg
 
 from lab.certificates import Authority
 from lab.machines import Machine
@@ -17,72 +19,26 @@ from lab.shell import run
 from lab.world import World
 
 APP, DB = "192.0.2.11", "192.0.2.12"
-DISK = 48 * 2**20
-"""Size of the shop's own file system: small enough to fill in a blink."""
 MAX_CONNECTIONS = 20
-
-_UNIT = """\
-[Unit]
-Description=The shop
-After=network.target
-StartLimitIntervalSec=0
-
-[Service]
-User=shop
-ExecStart=/usr/bin/python3 /opt/shop/app.py
-Restart=no
-
-[Install]
-WantedBy=multi-user.target
-"""
-_NGINX = """\
-server {
-    listen 443 ssl;
-    server_name app1.lab;
-    ssl_certificate /etc/ssl/shop.pem;
-    ssl_certificate_key /etc/ssl/shop.pem;
-    add_header Strict-Transport-Security "max-age=31536000" always;
-    location / {
-        proxy_pass http://127.0.0.1:8000;
-        proxy_read_timeout 5s;
-    }
+SETTINGS = Path(__file__).with_name("hosts_settings")
+"""What is written into the machines: units, nginx's site, PostgreSQL's settings, the inventory."""
+DISKS = {"var/lib/shop": (48, 512), "var/log": (48, 4096), "var/tmp": (16, 128)}
+"""app1's own file systems, MiB and inodes: small enough to fill in a blink."""
+HEALTHY = {
+    "loadavg": "0.20 0.20 0.20 1/120 900",
+    "meminfo": "MemTotal: 4000000 kB\nMemFree: 2500000 kB\nMemAvailable: 3000000 kB\nBuffers: 1000 kB\n"
+    "Cached: 400000 kB\nSwapTotal: 1000000 kB\nSwapFree: 1000000 kB\nCommitted_AS: 900000 kB",
+    "vmstat": "pswpin 0\npswpout 0\noom_kill 0",
+    "sys/fs/file-nr": "1000\t0\t100000",
+    **{
+        f"pressure/{resource}": "\n".join(
+            f"{which} avg10=0.00 avg60=0.00 avg300=0.00 total=0" for which in ("some", "full")
+        )
+        for resource in ("cpu", "memory", "io")
+    },
 }
-server {
-    listen 80 default_server;
-    return 301 https://app1.lab$request_uri;
-}
-"""
-_POSTGRES = f"""\
-listen_addresses = '*'
-max_connections = {MAX_CONNECTIONS}
-shared_preload_libraries = 'pg_stat_statements'
-log_statement = 'all'
-log_line_prefix = '%u@%d '
-deadlock_timeout = '200ms'
-fsync = off
-"""
-_ACCESS = """\
-local all all peer
-host shop shop 192.0.2.11/32 trust
-host all all 192.0.2.0/24 scram-sha-256
-"""
-_INVENTORY = """\
-limits: {disk_used: 85 %}
-hosts:
-  app1: {address: app1.lab, user: medic, units: [nginx, shop-app], ports: [22, 80, 443, 8000]}
-  db1: {address: db1.lab, user: medic, units: [postgresql@15-main, redis-server], ports: [22, 5432, 6379]}
-postgres:
-  main: {dsn: "${LAB_DSN}", runs_on: db1}
-redis:
-  cache: {url: "${LAB_REDIS}", runs_on: db1}
-endpoints:
-  shop:
-    url: https://app1.lab/health
-    runs_on: app1
-    depends_on: [main]
-    ca_file: ${LAB_CA}
-    expect: {status: 200, json: {status: healthy, database: connected}}
-"""
+"""A machine's view of what it shares with the machine it runs on, as lxcfs gives to containers."""
+PAGE = 'default_type text/html; return 200 "<title>Shop</title>";'
 
 
 class Hosts:
@@ -98,19 +54,113 @@ class Hosts:
         (self.home / ".ssh").mkdir(parents=True, mode=0o700)
         _keygen(self.home / ".ssh/id_ed25519")
 
-    def dsn(self, user: str = "sickbay") -> str:
+    # ------------------------------------------------------------------ what faults use
+
+    def dsn(self, user: str = "sickbay", port: int = 5432) -> str:
         """How a role connects to db1."""
-        return f"postgresql://{user}:{self.passwords[user]}@db1.lab:5432/shop"
+        return f"postgresql://{user}:{self.passwords[user]}@db1.lab:{port}/shop"
 
-    @property
-    def redis_url(self) -> str:
-        return f"redis://:{self.passwords['redis']}@db1.lab:6379/0"
+    def redis_url(self, port: int = 6379) -> str:
+        """How to connect to a Redis of db1."""
+        return f"redis://:{self.passwords['redis']}@db1.lab:{port}/0"
 
-    def certificate(self, *names: str, valid_for: dt.timedelta = dt.timedelta(days=90)) -> None:
-        """Give the shop another certificate and let nginx use it."""
-        issued = self.authority.issue("shop.pem", *names, valid_for=valid_for)
+    def sql(self, *statements: str, database: str = "postgres") -> str:
+        """Run statements as the superuser; what psql prints."""
+        out = ""
+        for statement in statements:
+            out += self.db1.run(
+                f"su postgres -c 'psql -qAtX -v ON_ERROR_STOP=1 {database}' <<'END'\n{statement};\nEND"
+            )
+        return out
+
+    def redis(self, *commands: str, port: int = 6379) -> str:
+        """Give commands to a Redis of db1; what redis-cli prints."""
+        lines = "\n".join(commands)
+        cli = f"redis-cli -p {port} --no-auth-warning -a {self.passwords['redis']}"
+        return self.db1.run(f"{cli} <<'END'\n{lines}\nEND")
+
+    @contextmanager
+    def sessions(self, number: int, statement: str = "") -> Iterator[list[psycopg.Connection]]:
+        """Sessions of the shop's worker, each busy with a statement that it does not wait for."""
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'worker'"
+        with ExitStack() as stack:
+            stack.callback(self.sql, end)
+            opened = []
+            for _ in range(number):
+                with self.network.inside():
+                    connection = psycopg.connect(
+                        f"host={DB} dbname=shop user=worker application_name=shop-worker",
+                        autocommit=True,
+                    )
+                stack.callback(connection.close)
+                if statement:
+                    connection.pgconn.send_query(statement.encode())
+                opened.append(connection)
+            yield opened
+
+    def view(self, machine: Machine, changes: Mapping[str, str] = {}) -> None:
+        """Let a machine see other figures in /proc than healthy ones; none given: healthy again."""
+        for name, text in (HEALTHY | dict(changes)).items():
+            machine.run(f"cat >/run/view/{name} <<'END'\n{text}\nEND")
+
+    def site(
+        self, *, health: str = "", page: str = PAGE, listen: str = "443 ssl", more: str = ""
+    ) -> None:
+        """Let nginx serve the shop in another way; nothing given: as it should."""
+        text = (SETTINGS / "shop.nginx").read_text()
+        health = health or "proxy_pass http://127.0.0.1:8000; proxy_read_timeout 5s;"
+        for name, value in {
+            "HEALTH": health,
+            "PAGE": page,
+            "LISTEN": listen,
+            "MORE": more or 'add_header Strict-Transport-Security "max-age=31536000" always;',
+        }.items():
+            text = text.replace(f"@{name}@", value)
+        self.app1.run(f"cat >/etc/nginx/conf.d/shop.conf <<'END'\n{text}\nEND")
+        self.reload()
+
+    def certificate(
+        self,
+        *names: str,
+        valid_for: dt.timedelta = dt.timedelta(days=90),
+        starts_in: dt.timedelta = dt.timedelta(days=-90),
+        authority: Authority | None = None,
+    ) -> None:
+        """Give the shop another certificate and let nginx use it; nothing given: a good one."""
+        issued = (authority or self.authority).issue(
+            "shop.pem", *(names or ("app1.lab",)), valid_for=valid_for, starts_in=starts_in
+        )
         shutil.copy(issued, self.app1.root / "etc/ssl/shop.pem")
-        self.app1.run("nginx -s reload")
+        self.reload()
+
+    def reload(self) -> None:
+        """Let nginx read its files again, and wait until the old workers are gone."""
+        self.app1.run(
+            "old=$(pgrep -P $(cat /run/nginx.pid)); nginx -t -q && nginx -s reload; n=0\n"
+            "for pid in $old; do while [ -d /proc/$pid ] && [ $n -lt 50 ]; do sleep 0.05; n=$((n+1)); done; done"
+        )
+
+    def unit(self, machine: Machine, name: str, settings: str = "") -> None:
+        """Change a unit by a drop-in and start it anew; no settings: as it was, and running.
+
+        What its journal told of earlier faults is forgotten.
+        """
+        place = f"/etc/systemd/system/{name}.service.d"
+        change = f"mkdir -p {place}; printf '%s' '{settings}' >{place}/fault.conf"
+        machine.run(
+            f"{change if settings else f'rm -rf {place}'}; systemctl daemon-reload\n"
+            "journalctl -q --rotate --vacuum-time=1s\n"
+            f"systemctl reset-failed {name}; systemctl restart {name}",
+            check=not settings,
+        )
+        if not settings and name == "shop-app":
+            self.wait_for_shop()
+
+    def wait_for_shop(self) -> None:
+        """Until the shop listens."""
+        self.app1.wait_for("ss -Hltn sport = :8000 | grep -q LISTEN")
+
+    # ------------------------------------------------------------------ how they are made
 
     def _prepare(self, root: Path, name: str) -> None:
         """What both machines have: host key, operator, no services but those wanted."""
@@ -120,16 +170,8 @@ class Hosts:
         public = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
         with (self.home / ".ssh/known_hosts").open("a") as known:
             known.write(f"{name}.lab {public}")
-        _chroot(
-            root,
-            "useradd",
-            "--create-home",
-            "--groups",
-            "systemd-journal,adm",
-            "--shell",
-            "/bin/sh",
-            "medic",
-        )
+        groups = "systemd-journal,adm"
+        _chroot(root, "useradd", "--create-home", "--groups", groups, "--shell", "/bin/sh", "medic")
         authorised = root / "home/medic/.ssh/authorized_keys"
         authorised.parent.mkdir(mode=0o755)
         shutil.copy(self.home / ".ssh/id_ed25519.pub", authorised)
@@ -139,61 +181,97 @@ class Hosts:
         (root / "etc/ssh/sshd_config.d/lab.conf").write_text("LogLevel VERBOSE\nUseDNS no\n")
 
     def _prepare_app(self, root: Path) -> None:
-        self._prepare(root, "app1")
         _chroot(root, "useradd", "--system", "shop")
-        disk = self.folder / "shop.img"
-        with disk.open("wb") as image:
-            image.truncate(DISK)
-        run("mkfs.ext4", "-q", "-m", "0", "-N", "512", str(disk))
-        (root / "var/lib/shop").mkdir()
-        run("mount", "-o", "loop", str(disk), str(root / "var/lib/shop"))
+        for place, (size, inodes) in DISKS.items():
+            self._disk(root, place, size, inodes)
+        (root / "var/tmp").chmod(0o1777)
+        (root / "var/log/journal").mkdir(exist_ok=True)
         _chroot(root, "chown", "shop:", "/var/lib/shop")
+        self._prepare(root, "app1")
+        (root / "etc/sudoers.d/medic").write_text("medic ALL=(root) NOPASSWD: ALL\n")
         (root / "opt/shop").mkdir()
         shutil.copy(Path(__file__).with_name("shop_app.py"), root / "opt/shop/app.py")
-        (root / "etc/systemd/system/shop-app.service").write_text(_UNIT)
+        shutil.copy(SETTINGS / "shop-app.service", root / "etc/systemd/system")
         _chroot(root, "systemctl", "--quiet", "enable", "shop-app")
         (root / "etc/nginx/sites-enabled/default").unlink()
-        (root / "etc/nginx/conf.d/shop.conf").write_text(_NGINX)
         issued = self.authority.issue("shop.pem", "app1.lab", valid_for=dt.timedelta(days=90))
         shutil.copy(issued, root / "etc/ssl/shop.pem")
         _chrony(root, f"server {DB} iburst minpoll 0 maxpoll 2\n")
 
+    def _disk(self, root: Path, place: str, size: int, inodes: int) -> None:
+        image = self.folder / f"{place.replace('/', '-')}.img"
+        with image.open("wb") as file:
+            file.truncate(size * 2**20)
+        run("mkfs.ext4", "-q", "-m", "0", "-N", str(inodes), "-O", "^has_journal", str(image))
+        (root / place).mkdir(exist_ok=True)
+        content = self.folder / "content"
+        shutil.copytree(root / place, content, symlinks=True, dirs_exist_ok=True)
+        run("mount", "-o", "loop", str(image), str(root / place))
+        run("cp", "-a", f"{content}/.", str(root / place))
+        shutil.rmtree(content)
+        with (root / "etc/fstab").open("a") as table:
+            table.write(f"/dev/vd{place[-1]} /{place} ext4 defaults,noauto 0 2\n")
+
     def _prepare_db(self, root: Path) -> None:
         self._prepare(root, "db1")
-        settings = root / "etc/postgresql/15/main"
-        (settings / "conf.d").mkdir(exist_ok=True)
-        (settings / "conf.d/lab.conf").write_text(_POSTGRES)
-        (settings / "pg_hba.conf").write_text(_ACCESS)
-        with (root / "etc/redis/redis.conf").open("a") as redis:
-            redis.write(
-                f"bind 0.0.0.0\nrequirepass {self.passwords['redis']}\nmaxmemory 16mb\n"
-                'maxmemory-policy noeviction\nsave ""\n'
-            )
-        (root / "etc/systemd/system/lab-dns.service").write_text(
-            "[Service]\nExecStart=/usr/sbin/dnsmasq --keep-in-foreground --no-resolv --no-hosts "
-            f"--address=/app1.lab/{APP} --address=/db1.lab/{DB}\n[Install]\nWantedBy=multi-user.target\n"
+        clusters = root / "etc/postgresql/15"
+        for file in ("lab.conf", "pg_hba.conf"):
+            text = (SETTINGS / file).read_text().replace("@MAX_CONNECTIONS@", str(MAX_CONNECTIONS))
+            where = clusters / "main" / ("conf.d" if file == "lab.conf" else "")
+            where.mkdir(exist_ok=True)
+            (where / file).write_text(text)
+        _chroot(root, "cp", "-a", "/etc/postgresql/15/main", "/etc/postgresql/15/standby")
+        standby = clusters / "standby/postgresql.conf"
+        standby.write_text(
+            standby.read_text().replace("15/main", "15/standby").replace("15-main", "15-standby")
+            + "port = 5433\n"
         )
-        _chroot(root, "systemctl", "--quiet", "enable", "lab-dns")
+        (clusters / "standby/start.conf").write_text("manual\n")
+        settings = (
+            (SETTINGS / "redis.conf").read_text().replace("@PASSWORD@", self.passwords["redis"])
+        )
+        with (root / "etc/redis/redis.conf").open("a") as redis:
+            redis.write(settings)
+        (root / "etc/redis/replica.conf").write_text(
+            f"{settings}port 6380\ndir /var/lib/redis\ndbfilename replica.rdb\n"
+            f"replicaof 127.0.0.1 6379\nmasterauth {self.passwords['redis']}\n"
+        )
+        _chroot(root, "chown", "redis:", "/etc/redis/replica.conf")
+        for unit in ("lab-dns.service", "redis-replica.service"):
+            shutil.copy(SETTINGS / unit, root / "etc/systemd/system")
+            _chroot(root, "systemctl", "--quiet", "enable", unit)
+        shutil.copy(SETTINGS / "dnsmasq.conf", root / "etc/lab-dns.conf")
         _chrony(root, "local stratum 8\nallow 192.0.2.0/24\n")
 
     def settle(self) -> None:
-        """Roles and data that need running servers."""
+        """Roles, data and views that need running machines."""
+        for machine in (self.app1, self.db1):
+            machine.run("mkdir -p /run/view/pressure /run/view/sys/fs")
+            self.view(machine)
+            for name in HEALTHY:
+                machine.run(f"mount --bind /run/view/{name} /proc/{name}")
         self.db1.wait_for("pg_isready -q -h 127.0.0.1")
         self.sql(
-            "CREATE ROLE shop LOGIN; CREATE DATABASE shop OWNER shop",
-            f"CREATE ROLE sickbay LOGIN PASSWORD '{self.passwords['sickbay']}'; GRANT pg_monitor TO sickbay",
+            "CREATE ROLE shop LOGIN",
+            "CREATE ROLE worker LOGIN",
+            "CREATE DATABASE shop OWNER worker",
+            f"CREATE ROLE sickbay LOGIN PASSWORD '{self.passwords['sickbay']}'",
+            "GRANT pg_monitor TO sickbay",
             f"CREATE ROLE blind LOGIN PASSWORD '{self.passwords['blind']}'",
         )
+        self.clone()
+        self.site()
         self.app1.wait_for("chronyc -n tracking | grep -q 'Leap status.*Normal'")
 
-    def sql(self, *statements: str) -> str:
-        """Run statements as the superuser; what psql prints."""
-        out = ""
-        for statement in (part for text in statements for part in text.split("; ")):
-            out += self.db1.run(
-                f"su postgres -c 'psql -qAtX -v ON_ERROR_STOP=1' <<'END'\n{statement};\nEND"
-            )
-        return out
+    def clone(self) -> None:
+        """Make the standby from the primary, and start it."""
+        home = "/var/lib/postgresql/15/standby"
+        self.db1.run(
+            f"systemctl stop postgresql@15-standby; rm -rf {home}\n"
+            f"su postgres -c 'pg_basebackup -c fast -R -D {home}'\n"
+            "systemctl start postgresql@15-standby"
+        )
+        self.db1.wait_for("pg_isready -q -h 127.0.0.1 -p 5433")
 
 
 @contextmanager
@@ -207,7 +285,7 @@ def opened() -> Iterator[World]:
         stack.enter_context(hosts.app1)
         hosts.settle()
         inventory = folder / "hosts.yaml"
-        inventory.write_text(_INVENTORY)
+        shutil.copy(SETTINGS / "inventory.yaml", inventory)
         yield World(
             name="hosts",
             inventory=inventory,
@@ -215,7 +293,9 @@ def opened() -> Iterator[World]:
             environ={
                 "HOME": str(hosts.home),
                 "LAB_DSN": hosts.dsn(),
-                "LAB_REDIS": hosts.redis_url,
+                "LAB_STANDBY": hosts.dsn(port=5433),
+                "LAB_REDIS": hosts.redis_url(),
+                "LAB_REPLICA": hosts.redis_url(6380),
                 "LAB_CA": str(hosts.authority.path),
             },
             prefix=hosts.network.prefix,
@@ -227,9 +307,7 @@ def _chrony(root: Path, settings: str) -> None:
     (root / "etc/chrony/chrony.conf").write_text(f"{settings}driftfile /var/lib/chrony/drift\n")
     override = root / "etc/systemd/system/chrony.service.d/lab.conf"
     override.parent.mkdir()
-    override.write_text(
-        "[Unit]\nConditionCapability=\n[Service]\nUser=\nExecStart=\nExecStart=/usr/sbin/chronyd -x -d\nType=simple\n"
-    )
+    shutil.copy(SETTINGS / "chrony.conf", override)
 
 
 def _keygen(path: Path) -> None:

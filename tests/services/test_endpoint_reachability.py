@@ -97,6 +97,14 @@ def something_else(contact: Contact) -> object:
 
 
 @test_endpoint_answers.cause(
+    "redirects lead back to where they came from",
+    remedy="Mend the rules that redirect; curl -sIL URL shows where they lead.",
+)
+def redirect_loop(contact: Contact) -> object:
+    return _when(contact, "redirect-loop")
+
+
+@test_endpoint_answers.cause(
     "the URL is not one", remedy="Write it as https://host:port/path in the inventory."
 )
 def bad_url(contact: Contact) -> object:

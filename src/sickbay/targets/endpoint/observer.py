@@ -155,6 +155,8 @@ _FAILURES: tuple[tuple[tuple[str, ...], type[Missing], str, str], ...] = (
      "look at the certificate: expiry, names, chain"),
     (("SSLError", "WRONG_VERSION_NUMBER", "wrong version number"), Unreachable, "tls-failed",
      "something that speaks no TLS listens there; compare port and scheme"),
+    (("TooManyRedirects",), Unreadable, "redirect-loop",
+     "mend the rules that redirect; curl -sIL URL shows where they lead"),
     (("NameResolutionError",), Unreachable, "name-unknown", "correct the host in the URL, or its DNS entry"),
     (("refused",), Unreachable, "refused", "start the service; compare the port in the URL"),
     (("No route", "unreachable"), Unreachable, "no-route", "look at routes and firewalls in between"),

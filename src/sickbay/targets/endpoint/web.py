@@ -20,6 +20,8 @@ from sickbay.targets.endpoint.ask import Exchanged
 
 MOST_BODY = 1 << 20
 """Bytes of a body that are read; health documents are small."""
+MOST_REDIRECTS = 10
+"""More than these go in circles."""
 _CHUNK = 1 << 14
 
 
@@ -110,6 +112,7 @@ class _Session(requests.Session):
     def __init__(self, clock: _Clock, entry: EndpointEntry) -> None:
         super().__init__()
         self.trust_env = False
+        self.max_redirects = MOST_REDIRECTS
         if entry.ca_file:
             self.verify = entry.ca_file
         self.headers["User-Agent"] = "sickbay"

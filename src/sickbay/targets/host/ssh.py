@@ -119,12 +119,7 @@ class Ssh:
 
 async def connect(place: Place, seconds: float) -> Ssh:
     """Log in to a host. Raises Missing with what went wrong and what to do about it."""
-    login = _Login(place)
-    try:
-        async with asyncio.timeout(seconds):
-            return Ssh(await login.connect())
-    except TimeoutError:
-        raise login.silent(seconds) from None
+    return Ssh(await _Login(place).connect(seconds))
 
 
 class _Login:
@@ -142,12 +137,15 @@ class _Login:
         self._trusted = False
         """Whether there are known keys for the host of the key that was refused."""
 
-    async def connect(self) -> asyncssh.SSHClientConnection:
+    async def connect(self, seconds: float) -> asyncssh.SSHClientConnection:
         import asyncssh  # noqa: PLC0415 (see Ssh.run)
 
         try:
             options = self._options()
-            return await asyncssh.connect(self._place.address, options=options)
+            # The host's time starts here: what this machine takes to load the library and to read
+            # keys and config is not the host's, and must not make a refusal look like silence.
+            async with asyncio.timeout(seconds):
+                return await asyncssh.connect(self._place.address, options=options)
         except asyncssh.ConfigParseError as error:
             raise Unreadable(
                 f"the SSH config cannot be read: {error}", "mend it, or name another: ssh_config"
@@ -173,8 +171,8 @@ class _Login:
                 failure="no-route",
             ) from None
         except TimeoutError:
-            # Either our own limit, which connect() above tells, or the kernel's (ETIMEDOUT).
-            raise
+            # Either our own limit or the kernel's (ETIMEDOUT).
+            raise self.silent(seconds) from None
         except OSError as error:
             raise self._unreachable(error) from None
 

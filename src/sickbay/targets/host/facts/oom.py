@@ -32,8 +32,9 @@ _GRANT = (
 DAY = 86400
 _LONGEST_LINE = 500
 
-_KERNEL = re.compile(r"(?i)(memory cgroup out of memory)?.{0,80}?killed process \d+ \((.{0,64}?)\)")
-_SYSTEMD = re.compile(r"(\S+): (?:A process of this unit has been|.*) killed by the OOM")
+_KERNEL = re.compile(r"(?i)killed process \d+ \((.{0,64}?)\)")
+_OF_A_GROUP = "memory cgroup out of memory"
+_SYSTEMD = re.compile(r"(\S+\.\w+): [^:]*killed by the OOM")
 _OOMD = re.compile(r"(?i)killed (\S+) due to memory")
 _TIMED = re.compile(r"(\d{1,11})\.\d+ (.*)")
 _SINCE_BOOT = re.compile(r"(?:<\d+>)?\[ *(\d+)\.\d+\] ")
@@ -79,7 +80,7 @@ def _kill(line: str) -> OomKill | None:
     at = datetime.fromtimestamp(int(timed[1]), UTC).isoformat() if timed else None
     text = (timed[2] if timed else line)[:_LONGEST_LINE]
     if kernel := _KERNEL.search(text):
-        return OomKill(victim=kernel[2], at=at, bounded=bool(kernel[1]), line=text)
+        return OomKill(victim=kernel[1], at=at, bounded=_OF_A_GROUP in text.lower(), line=text)
     if unit := _SYSTEMD.search(text) or _OOMD.search(text):
         return OomKill(victim=unit[1], at=at, bounded=False, line=text)
     return None

@@ -35,7 +35,7 @@ class Pressure(Record):
             lines[resource, sort] = {name: float(number) / 100 for name, _, number in pairs}
         if not lines:
             raise NotApplicable("this kernel keeps no pressure figures (no CONFIG_PSI, or psi=0)")
-        return tuple(
+        found = tuple(
             cls(
                 resource=resource,
                 some_10s=values["avg10"],
@@ -45,3 +45,6 @@ class Pressure(Record):
             for (resource, sort), values in lines.items()
             if sort == "some"
         )
+        if not found:
+            raise ValueError("no line of pressure figures among what came")
+        return found

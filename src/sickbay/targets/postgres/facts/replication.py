@@ -13,7 +13,7 @@ from sickbay.targets.postgres.query import Query
     "standby_lag",
     Query("""
         SELECT pg_is_in_recovery() AS standby,
-               pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AS caught_up,
+               pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() AS caught_up,
                extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8 AS seconds
     """),
 )

@@ -1,0 +1,1 @@
+"""How the hosts, their services and their endpoints are broken."""
