@@ -7,8 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.account import ENVIRON, account
+from lab.account import ACCOUNT, ENVIRON, FUNCTIONS, GATEWAY, REGION, STACK, account
 from lab.world import World
+
+
+_INVENTORY = f"""\
+aws:
+  account:
+    account: "{ACCOUNT}"
+    region: {REGION}
+    endpoint_url: {{endpoint}}
+    functions: [{", ".join(FUNCTIONS)}]
+    environment: [MONGODB_URI]
+    stacks: [{STACK}]
+    gateways: [{GATEWAY}]
+"""
 
 
 @contextmanager
@@ -16,7 +29,5 @@ def opened() -> Iterator[World]:
     """The account, furnished and healthy."""
     with account() as running, tempfile.TemporaryDirectory(prefix="sickbay-aws-") as folder:
         inventory = Path(folder) / "aws.yaml"
-        inventory.write_text(
-            f"aws:\n  account: {{region: {ENVIRON['AWS_DEFAULT_REGION']}, endpoint_url: '{running.endpoint}'}}\n"
-        )
+        inventory.write_text(_INVENTORY.format(endpoint=running.endpoint))
         yield World(name="aws", inventory=inventory, parts={"account": running}, environ=ENVIRON)

@@ -136,7 +136,7 @@ class Hosts:
     def reload(self) -> None:
         """Let nginx read its files again, and wait until the old workers are gone."""
         self.app1.run(
-            "old=$(pgrep -P $(cat /run/nginx.pid)); nginx -t -q && nginx -s reload; n=0\n"
+            "nginx -t -q || exit 1; old=$(pgrep -P $(cat /run/nginx.pid)); nginx -s reload; n=0\n"
             "for pid in $old; do while [ -d /proc/$pid ] && [ $n -lt 50 ]; do sleep 0.05; n=$((n+1)); done; done"
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HEALTH_TESTS = Path(__file__).resolve().parents[2] / "tests"
-DEADLINE = 3
+DEADLINE = 5
 KINDS = ("host", "postgres", "redis", "endpoint", "kubernetes", "aws")
 GARBAGE = b"\x00\xff\x16\x03this is no protocol\r\n\r\n\x00" * 20
 

@@ -354,14 +354,18 @@ def _roots(findings: list[Finding], unseen: list[Verdict]) -> list[Root]:
 
 
 def _all_below(ref: Ref, below: Mapping[Ref, list[Ref]]) -> list[Ref]:
-    seen: dict[Ref, None] = {}
-    waiting = list(below.get(ref, ()))
+    """What a finding explains, each behind all that lies between: the order of the story."""
+    depth: dict[Ref, int] = {ref: 0}
+    waiting = [ref]
     while waiting:
         current = waiting.pop(0)
-        if current not in seen and current != ref:
-            seen[current] = None
-            waiting += below.get(current, ())
-    return list(seen)
+        for following in below.get(current, ()):
+            deeper = depth[current] + 1
+            if depth.get(following, 0) < deeper <= len(below):
+                depth[following] = deeper
+                waiting.append(following)
+    del depth[ref]
+    return sorted(depth, key=lambda found: depth[found])
 
 
 def _gravity(finding: Finding) -> tuple[int, str, str]:

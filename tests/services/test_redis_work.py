@@ -73,7 +73,9 @@ def snapshot_failed(redis_persistence: RedisPersistence) -> object:
     return redis_persistence if redis_persistence.snapshot != "ok" else None
 
 
-@symptom("redis.replica-broken", severity="major", explained_by=["host.unreachable"])
+@symptom(
+    "redis.replica-broken", severity="major", explained_by=["host.unreachable", "redis.unreachable"]
+)
 def test_replica_is_linked(redis_link: RedisLink) -> None:
     """A replica without its master serves old data and cannot take over."""
     assert redis_link.status == "up"

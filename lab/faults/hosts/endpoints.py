@@ -295,7 +295,7 @@ def shop_takes_its_time(hosts: Hosts) -> Iterator[None]:
 def page_comes_in_drips(hosts: Hosts) -> Iterator[None]:
     """The page is sent at a few kilobytes a second."""
     hosts.app1.run(
-        "mkdir -p /srv/page; { echo '<title>Shop</title>'; head -c 20000 /dev/zero | tr '\\0' x; } >/srv/page/index.html"
+        "mkdir -p /srv/page; { echo '<title>Shop</title>'; head -c 15000 /dev/urandom | base64; } >/srv/page/index.html"
     )
     hosts.site(page="alias /srv/page/index.html; limit_rate 8k; default_type text/html;")
     yield

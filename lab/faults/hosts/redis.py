@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from lab.fault import fault
 from lab.worlds.hosts import Hosts
 
-_LARGE = "x" * 4096
-
 
 def _fill(hosts: Hosts, keys: int, *, size: int = 4096) -> None:
     """Keys that never expire."""
@@ -70,8 +68,6 @@ def clients_are_refused(hosts: Hosts) -> Iterator[None]:
     """All clients that Redis takes are there already."""
     hosts.redis("CONFIG SET maxclients 2")
     hosts.db1.run(
-        "systemd-run -q --unit=client sh -c 'exec 3<>/dev/tcp/127.0.0.1/6379; sleep 600' || :\n"
-        "systemctl stop client 2>/dev/null\n"
         "systemd-run -q --unit=client python3 -c 'import socket, time; "
         's = [socket.create_connection(("127.0.0.1", 6379)) for _ in range(3)]; time.sleep(600)\'; sleep 0.3'
     )
@@ -180,9 +176,7 @@ def workers_are_gone(hosts: Hosts) -> Iterator[None]:
 def keys_are_thrown_away(hosts: Hosts) -> Iterator[None]:
     """The cache holds less than its users want to keep in it."""
     hosts.redis("CONFIG SET maxmemory-policy allkeys-lru")
-    for _ in range(3):
-        _fill(hosts, 3000, size=5000)
-        hosts.redis(*(f"SET extra:{n} {_LARGE}" for n in range(50)))
+    _fill(hosts, 4200)
     yield
     hosts.redis("CONFIG SET maxmemory-policy noeviction", "FLUSHALL", "CONFIG RESETSTAT")
 
@@ -207,14 +201,16 @@ def memory_limit_was_removed(hosts: Hosts) -> Iterator[None]:
 )
 def memory_is_fragmented(hosts: Hosts) -> Iterator[None]:
     """Most of many small values were deleted, and left holes."""
+    for port in (6379, 6380):
+        hosts.redis("CONFIG SET maxmemory 100mb", port=port)
     hosts.redis(
-        "CONFIG SET maxmemory 100mb",
         "EVAL \"for n=1,80000 do redis.call('SET', 'k'..n, string.rep('x', 400)) end\" 0",
-        "EVAL \"for n=1,80000 do if n % 10 > 0 then redis.call('DEL', 'k'..n) end end\" 0",
-        "CONFIG SET maxmemory 16mb",
+        "EVAL \"for n=1,80000,2 do redis.call('DEL', 'k'..n) end\" 0",
     )
     yield
-    hosts.redis("FLUSHALL", "MEMORY PURGE")
+    hosts.redis("FLUSHALL")
+    for port in (6379, 6380):
+        hosts.redis("CONFIG SET maxmemory 16mb", "MEMORY PURGE", port=port)
 
 
 @fault(

@@ -34,6 +34,7 @@ def program_ends_with_an_error(hosts: Hosts) -> Iterator[None]:
     "host.unit-failed",
     on="app1",
     cause="another process holds its port",
+    also=["endpoint.wrong-status@shop"],
     proves=["sergas:application-wont-start/start-result"],
 )
 def port_is_taken(hosts: Hosts) -> Iterator[None]:

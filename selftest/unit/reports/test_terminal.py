@@ -111,7 +111,7 @@ def test_same_finding_on_many_targets_is_one_block() -> None:
     shown = text(samples.all_unreachable(50))
     assert shown.startswith("CRITICAL host.unreachable on 50 targets: h0, h1,")
     assert "and 38 more" in shown
-    assert "150 health tests on h0, h1, h2 and 47 more could not look, and say nothing" in shown
+    assert "150 health tests on h0, h1, h10 and 47 more could not look, and say nothing" in shown
 
 
 def test_unreachable_target_tells_what_happened_on_the_way() -> None:

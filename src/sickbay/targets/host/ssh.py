@@ -132,6 +132,8 @@ class _Login:
         self._user = place.user or ""
         self._tried = ""
         self._connection: Any = None
+        self._unread = b""
+        """What had come in and was not understood when the connection ended."""
         self._known: asyncssh.SSHKnownHosts | None = None
         self._refused_key: asyncssh.SSHKey | None = None
         self._trusted = False
@@ -236,6 +238,10 @@ class _Login:
         """The TCP connection is there."""
         self._connection = connection
 
+    def lost(self) -> None:
+        """The connection ends; asyncssh forgets next what it could make nothing of."""
+        self._unread = getattr(self._connection, "_inpbuf", b"")
+
     def refuse(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> None:
         """The host showed a key that is not among the known ones."""
         self._refused_key = key
@@ -260,7 +266,8 @@ class _Login:
         connection = self._connection
         if connection is None or self._spoke_ssh():
             return False
-        return bool(getattr(connection, "_banner_lines", 0) or getattr(connection, "_inpbuf", b""))
+        unread = self._unread or getattr(connection, "_inpbuf", b"")
+        return bool(unread or getattr(connection, "_banner_lines", 0))
 
     # ------------------------------------------------------------------ failures
 
@@ -386,6 +393,9 @@ def _watching(login: _Login) -> asyncssh.SSHClient:
     class Watching(asyncssh.SSHClient):
         def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
             login.made(conn)
+
+        def connection_lost(self, _: Exception | None) -> None:
+            login.lost()
 
         def validate_host_public_key(
             self, host: str, addr: str, port: int, key: asyncssh.SSHKey

@@ -11,7 +11,7 @@ _LENGTHS = ("LLEN", "XLEN", "ZCARD")
 """A queue is a list, a stream or a sorted set; two of the three commands answer WRONGTYPE."""
 _SLOWLOG = ("SLOWLOG", "GET", "128")
 _SHOWN = 80
-"""Characters of a slow command that are kept; arguments may hold data."""
+"""Characters of a slow command that are kept."""
 
 
 def _queue_commands(entry: RedisEntry) -> tuple[Words, ...]:
@@ -38,7 +38,10 @@ class RedisQueue(Record):
 
 @fact("slow_commands", Ask((_SLOWLOG,)))
 class SlowCommand(Record):
-    """An entry of the slow log (SLOWLOG GET): when (seconds since 1970), how long (seconds)."""
+    """An entry of the slow log (SLOWLOG GET): when (seconds since 1970), how long (seconds).
+
+    Of the command its name and first argument are kept; the others may hold data.
+    """
 
     command: str
     at: int
@@ -46,12 +49,12 @@ class SlowCommand(Record):
 
     @classmethod
     def parse(cls, replies: Replies) -> tuple[SlowCommand, ...]:
-        """Parse the reply."""
+        """Parse the reply: number, time, microseconds, and words of each slow command."""
         return tuple(
             cls(
-                command=str(entry["command"])[:_SHOWN],
-                at=int(entry["start_time"]),
-                seconds=int(entry["duration"]) / 1e6,
+                command=" ".join(str(word) for word in words[:2])[:_SHOWN],
+                at=int(at),
+                seconds=int(took) / 1e6,
             )
-            for entry in replies[_SLOWLOG]
+            for _, at, took, words, *_ in replies[_SLOWLOG]
         )

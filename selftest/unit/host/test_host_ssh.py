@@ -1,0 +1,346 @@
+"""Observing over SSH, against a real sshd and against what only pretends to be one."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from selftest.unit.host.sshd import Sshd, free_port, host_target, running, seen
+from sickbay.errors import Missing
+from sickbay.facts import FactSpec
+from sickbay.inventory.targets import Target
+from sickbay.redact import Redactor
+from sickbay.targets.host import script, ssh
+from sickbay.targets.host.command import Command
+from sickbay.targets.host.facts.filesystems import Filesystem
+from sickbay.targets.host.facts.units import Unit
+from sickbay.targets.host.observer import observe
+from sickbay.targets.kinds import known_facts
+from sickbay.targets.probe import Connection, Contact, Observation, Probe
+
+FACTS = sorted(name for name, spec in known_facts().items() if isinstance(spec.request, Command))
+
+
+def asked(target: Target, **commands: Command) -> Probe:
+    """An observation of facts of our own, whose value is what the host printed."""
+    specs = [FactSpec(name, command, str, str, "") for name, command in commands.items()]
+    open_connections: dict[str, Connection] = {}
+    probe = Probe(target, specs, Redactor(), deadline=30, connections=open_connections)
+
+    async def all_of_it() -> None:
+        try:
+            await observe(probe)
+        finally:
+            for connection in open_connections.values():
+                await connection.close()
+
+    asyncio.run(all_of_it())
+    return probe
+
+
+def reason(observation: Observation) -> str:
+    assert observation.gap is not None, observation
+    return observation.gap.reason
+
+
+@contextmanager
+def pretender(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of something on loopback that takes connections and is no sshd."""
+    over = threading.Event()
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+
+        def serve() -> None:
+            while not over.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                taken.append(connection)
+                behave(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()
+            for connection in taken:
+                connection.close()
+
+
+def contact_of(port: int, deadline: float = 20) -> Contact:
+    """How the contact with whatever is on the port went; its one fact has to be missing as well."""
+    target = host_target(
+        address="127.0.0.1",
+        port=port,
+        user="nobody",
+        ssh_config="/dev/null",
+        known_hosts="/dev/null",
+        deadline=deadline,
+    )
+    state = seen(target, "load")
+    assert reason(state.facts["load"]) == state.contact.outcome
+    assert state.seconds <= deadline + 1
+    assert state.contact.remedy
+    return state.contact
+
+
+def told(contact: Contact) -> tuple[str, str]:
+    return contact.outcome, contact.failure
+
+
+# ---------------------------------------------------------------------- nobody lets us in
+
+
+def test_connect_port_closed_is_refused() -> None:
+    """Nothing listens: refused, and not silent."""
+    assert told(contact_of(free_port())) == ("unreachable", "refused")
+
+
+def test_connect_refused_by_a_slow_machine_is_still_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What this machine takes to read keys and libraries does not make a refusal a silence."""
+    options = ssh._Login._options
+
+    def slow(login: Any) -> Any:
+        time.sleep(1.2)
+        return options(login)
+
+    monkeypatch.setattr(ssh._Login, "_options", slow)
+    place_deadline = 1.3
+    assert told(contact_of(free_port(), place_deadline)) == ("unreachable", "refused")
+
+
+def test_connect_name_unknown_is_told() -> None:
+    """A name that nobody knows; .invalid never exists."""
+    target = host_target(address="h1.invalid", user="x", ssh_config="/dev/null", deadline=20)
+    contact = seen(target, "load").contact
+    assert contact.outcome == "unreachable"
+    assert contact.failure == "name-unknown"
+
+
+def test_connect_silence_ends_before_the_deadline() -> None:
+    """Something takes the connection and says nothing."""
+    with pretender(lambda _: None) as port:
+        assert told(contact_of(port, 1.5)) == ("timed_out", "silent")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+        b"\x00\xff\x15\x03\x01\x00\x02\x02\x28",
+        b"220 mail ESMTP\r\n" * 5000,
+        b"SSH-1.5-old\r\n",
+    ],
+    ids=["http", "bytes", "flood", "ssh1"],
+)
+@pytest.mark.parametrize("closes", [True, False], ids=["closes", "stays"])
+def test_connect_something_else_than_ssh_is_garbage(said: bytes, closes: bool) -> None:
+    """A web server, a mail server, bytes, an ancient protocol: whatever it is, it is not SSH."""
+
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(said)
+        if closes:
+            connection.shutdown(socket.SHUT_WR)
+
+    with pretender(speak) as port:
+        assert told(contact_of(port, 2)) == ("unreadable", "garbage")
+
+
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.9\r\n"], ids=["before", "after"])
+def test_connect_broken_off_is_told(greeting: bytes) -> None:
+    """The connection closes before or after the greeting, as with MaxStartups."""
+
+    def close(connection: socket.socket) -> None:
+        connection.sendall(greeting)
+        connection.close()
+
+    with pretender(close) as port:
+        assert told(contact_of(port)) == ("unreachable", "broken-off")
+
+
+def test_login_key_not_let_in_is_refused(sshd: Sshd) -> None:
+    """A key that the host does not know; the remedy names the user and the way."""
+    key = sshd.folder / "other"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    contact = seen(sshd.target(identity_file=str(key)), "load").contact
+    assert told(contact) == ("denied", "login-refused")
+    assert "authorized_keys" in contact.remedy
+    assert sshd.logins == 0
+
+
+def test_login_key_file_missing_is_refused_without_asking(sshd: Sshd) -> None:
+    """A key file that is not there."""
+    contact = seen(sshd.target(identity_file=str(sshd.folder / "none")), "load").contact
+    assert told(contact) == ("denied", "login-refused")
+
+
+def test_login_host_key_not_known_is_not_trusted(sshd: Sshd) -> None:
+    """Nothing is asked of a host that nobody vouches for; the finger print is shown."""
+    contact = seen(sshd.target(known_hosts="/dev/null"), "load").contact
+    assert told(contact) == ("denied", "host-key-unknown")
+    assert "SHA256:" in contact.detail
+    assert sshd.logins == 0
+
+
+def test_login_host_key_changed_is_said_so(sshd: Sshd) -> None:
+    """Another key than the known one may be somebody in between."""
+    other = (sshd.folder / "client.pub").read_text()
+    known = sshd.folder / "changed"
+    known.write_text(f"[127.0.0.1]:{sshd.port} {other}")
+    contact = seen(sshd.target(known_hosts=str(known)), "load").contact
+    assert told(contact) == ("denied", "host-key-changed")
+    assert "ssh-keygen -R" in contact.remedy
+    assert sshd.logins == 0
+
+
+@pytest.mark.parametrize("command", ["/usr/sbin/nologin", "/bin/false", "cat /etc/issue"])
+def test_login_without_a_shell_is_told(sshd: Sshd, command: str) -> None:
+    """The key opens the door, and there is no shell behind it."""
+    keys = sshd.folder / "authorized_keys"
+    keys.write_text(f'command="{command}" {keys.read_text()}')
+    assert told(seen(sshd.target(), "load").contact) == ("denied", "no-shell")
+
+
+def test_login_without_sessions_is_told(tmp_path: Path) -> None:
+    """sshd lets in for tunnels only."""
+    with running(tmp_path / "sshd", "MaxSessions 0") as server:
+        assert told(seen(server.target(), "load").contact) == ("denied", "no-shell")
+
+
+# ---------------------------------------------------------------------- let in
+
+
+def test_observe_all_facts_cost_one_login_and_two_trips(sshd: Sshd) -> None:
+    """However much is wanted: one login, at most two round trips, every fact decided."""
+    state = seen(sshd.target(deadline=30), *FACTS)
+    assert state.contact.outcome == "answered"
+    assert sshd.logins == 1
+    assert 1 <= sshd.sessions <= 2
+    assert set(state.facts) == set(FACTS)
+    assert state.facts["load"].value.cores > 0
+
+
+def test_observe_nothing_wanted_is_one_login(sshd: Sshd) -> None:
+    """The contact alone."""
+    assert seen(sshd.target()).contact.outcome == "answered"
+    assert (sshd.logins, sshd.sessions) == (1, 1)
+
+
+def test_observe_parts_fail_each_on_its_own(sshd: Sshd) -> None:
+    """A tool missing, a right lacking, a hang, odd bytes: the others have their facts."""
+    started = time.monotonic()
+    probe = asked(
+        sshd.target(),
+        missing=Command("frobnicate", tool="frobnicate"),
+        denied=Command("echo 'cat: /etc/shadow: Permission denied' >&2; exit 1", grant="group x"),
+        hangs=Command("sleep 300", timeout=1),
+        bytes=Command("printf '\\377\\000\\033]0;x\\007\\n'"),
+        failing=Command("echo no >&2; exit 7"),
+        large=Command("head -c 3000000 /dev/zero | tr '\\0' a"),
+        fine=Command("echo fine"),
+    )
+    assert time.monotonic() - started < 15
+    found = probe.observations
+    assert probe.contact == Contact(outcome="answered")
+    reasons = {name: reason(found[name]) for name in ("missing", "denied", "hangs", "failing")}
+    assert reasons == {
+        "missing": "unsupported",
+        "denied": "denied",
+        "hangs": "timed_out",
+        "failing": "unreadable",
+    }
+    assert found["denied"].gap is not None
+    assert found["denied"].gap.remedy == "group x"
+    assert found["bytes"].value == "\ufffd\x00\x1b]0;x\x07\n"
+    assert len(found["large"].value) == 3_000_000
+    assert found["fine"].value == "fine\n"
+    assert sshd.sessions == 1
+
+
+def test_observe_connection_breaks_between_parts_keeps_what_came(sshd: Sshd) -> None:
+    """What was complete when the host went away is known; the rest says why it is not."""
+    commands = {
+        "a_first": Command("echo 1"),
+        # The shell's parent is the session's sshd; it gets time to pass on what it has.
+        "b_breaks": Command("sleep 1; kill -9 $PPID; sleep 5"),
+        "c_last": Command("echo 3"),
+    }
+    specs = [FactSpec(name, command, str, str, "") for name, command in commands.items()]
+    probe = Probe(sshd.target(), specs, Redactor(), deadline=15, connections={})
+    with pytest.raises(Missing, match=r"broke off|ended"):
+        asyncio.run(observe(probe))
+    assert probe.contact == Contact(outcome="answered")
+    assert probe.observations == {"a_first": Observation(value="1\n")}
+
+
+# ---------------------------------------------------------------------- what it leaves and takes
+
+
+def test_observe_writes_nothing_and_takes_no_secrets(tmp_path: Path) -> None:
+    """Neither home nor temporary directory is written to; the environment stays where it is."""
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    secret = "hunter2-4711-geheim"
+    setting = f"SetEnv HOME={home} TMPDIR={temporary} DATABASE_PASSWORD={secret}"
+    with running(tmp_path / "sshd", setting) as server:
+        own = asked(server.target(), place=Command('echo "$HOME $TMPDIR"'))
+        assert own.observations["place"].value == f"{home} {temporary}\n", "the set-up works"
+        state = seen(server.target(deadline=30), *FACTS)
+    assert state.contact.outcome == "answered"
+    assert list(home.iterdir()) == []
+    assert list(temporary.iterdir()) == []
+    assert secret not in msgspec.json.encode(state).decode()
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
+    """No script of ours opens a file for writing."""
+    spec = known_facts()[name]
+    assert isinstance(spec.request, Command)
+    text = spec.request.script
+    if not isinstance(text, str):
+        full = Filesystem(
+            mount="/", type="ext4", device="/dev/sda1", size=10, used=9, available=1,
+            inodes=10, inodes_used=9,
+        )  # fmt: skip
+        failed = Unit(
+            name="x.service", declared=True, load="loaded", active="failed", sub="failed",
+            result="exit-code",
+        )  # fmt: skip
+        entry: Any = host_target(units=["x"]).entry
+        text = text(entry, {"filesystems": (full,), "units": (failed,)})
+    assert text is not None
+    whole = script.build({name: script.Part(text)}, "nonce", seconds=5)
+    targets = set(re.findall(r"(?<![<-])>{1,2}\s*(&?[^\s;)}|&]+)", whole))
+    assert targets <= {"/dev/null", "&1", "&2"}
+
+
+def test_observe_leaves_no_process_behind(sshd: Sshd) -> None:
+    """A part that hangs on the host is ended there, with what it started."""
+    if shutil.which("pgrep") is None:
+        pytest.skip("pgrep is not installed (procps)")
+    length = f"297.{sshd.port}"
+    probe = asked(sshd.target(), hangs=Command(f"sleep {length} & sleep {length}", timeout=1))
+    assert reason(probe.observations["hangs"]) == "timed_out"
+    left = subprocess.run(["pgrep", "-f", f"sleep {length}"], check=False, capture_output=True)
+    assert left.stdout == b""
