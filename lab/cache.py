@@ -11,6 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+class Unavailable(RuntimeError):
+    """A part of the lab cannot be had on this machine; the message says what is missing."""
+
+
 def cache_root() -> Path:
     """The lab's cache: ``$SICKBAY_LAB_CACHE``, else ``sickbay-lab`` in the user's cache directory."""
     if chosen := os.environ.get("SICKBAY_LAB_CACHE"):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from lab.cache import cached
+from lab.cache import Unavailable, cached
 from lab.namespaces import Network
 from lab.shell import run
 
@@ -26,10 +26,6 @@ PACKAGES = (
 CLUSTER = "var/lib/postgresql/15/main/PG_VERSION"
 BOOT_SECONDS = 60
 NEEDED = ("debootstrap", "systemd-nspawn", "ip")
-
-
-class Unavailable(RuntimeError):
-    """Debian machines cannot be had here; the message says what is missing."""
 
 
 def debian_tree() -> Path:

@@ -21,12 +21,16 @@ RUN_SECONDS = 120
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of the suite left: its diagnosis, its snapshot, its output and exit code."""
+    """What one run of the suite left: its diagnosis, its snapshot, its output and exit code.
+
+    ``files`` are all reports by their path, those that the test tools write beside ours included.
+    """
 
     diagnosis: Mapping[str, Any]
     snapshot: bytes
     output: str
     exit_code: int
+    files: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,12 @@ class World:
                 snapshot = (latest / "snapshot.json").read_bytes()
             except FileNotFoundError:
                 raise RuntimeError(f"the run left no reports:\n{done.stdout}") from None
-            return Outcome(diagnosis, snapshot, done.stdout, done.returncode)
+            files = {
+                str(path.relative_to(reports)): path.read_bytes()
+                for path in sorted(Path(reports).rglob("*"))
+                if path.is_file()
+            }
+            return Outcome(diagnosis, snapshot, done.stdout, done.returncode, files)
 
 
 def record(name: str, snapshot: bytes) -> None:

@@ -12,7 +12,6 @@ kubelets would report (node conditions, container states) is written by :class:`
 """
 
 from lab.kubernetes.api import ApiError, audited
-from lab.kubernetes.binaries import Unavailable
 from lab.kubernetes.control_plane import ControlPlane
 from lab.kubernetes.objects import Cluster
 from lab.kubernetes.roles import read_only
@@ -22,7 +21,6 @@ __all__ = [
     "ApiError",
     "Cluster",
     "ControlPlane",
-    "Unavailable",
     "audited",
     "furnish",
     "read_only",

@@ -10,7 +10,7 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
-from lab.cache import cached
+from lab.cache import Unavailable, cached
 
 SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
@@ -25,10 +25,6 @@ _GO_PLACES = ("/usr/local/go/bin/go",)  # where Go's own archive is unpacked to,
 
 
 _TOOLCHAIN = "golang.org/toolchain"
-
-
-class Unavailable(RuntimeError):
-    """The control plane cannot be made on this machine; the message says what is missing."""
 
 
 def _version(module: str) -> str:

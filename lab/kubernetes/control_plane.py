@@ -78,7 +78,7 @@ class ControlPlane:
     """A control plane of one's own for the length of a ``with`` block.
 
     Entering takes about three seconds (and once, five minutes to build) and raises
-    :class:`~lab.kubernetes.binaries.Unavailable` where it cannot be built, ``RuntimeError`` with the
+    :class:`~lab.cache.Unavailable` where it cannot be built, ``RuntimeError`` with the
     end of the server's log where it does not start. On leaving, and also when this process dies,
     the servers are killed and their directory is removed.
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from lab.account import ACCOUNT, ENVIRON, FUNCTIONS, GATEWAY, REGION, STACK, account
 from lab.world import World
 
-
 _INVENTORY = f"""\
 aws:
   account:

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from lab.kubernetes import ApiError, Cluster, ControlPlane, Unavailable, audited, furnish, read_only
+from lab.cache import Unavailable
+from lab.kubernetes import ApiError, Cluster, ControlPlane, audited, furnish, read_only
 from lab.kubernetes.api import path
 from lab.kubernetes.binaries import SERVERS, binaries
 

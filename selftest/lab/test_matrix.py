@@ -14,17 +14,9 @@ import pytest
 
 from lab.fault import WORLDS, Fault, disagreements, faults_of
 from lab.world import World, record
-from lab.worlds import opened
 
 SHARDS = {"hosts": 3}
 """How many copies of a world are run side by side, where workers for them are there."""
-
-
-@pytest.fixture(scope="session", params=WORLDS)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """One world at a time, started once."""
-    with opened(request.param) as running:
-        yield running
 
 
 def _in_turn(faults: list[Fault]) -> list[Fault]:

@@ -117,7 +117,7 @@ def shop_is_masked(hosts: Hosts) -> Iterator[None]:
     yield
     hosts.app1.run(
         f"systemctl -q unmask shop-app; mv /root/shop-app.service {unit}; systemctl daemon-reload\n"
-        "systemctl start shop-app"
+        "systemctl -q enable shop-app; systemctl start shop-app"
     )
     hosts.wait_for_shop()
 
@@ -129,7 +129,7 @@ def shop_was_removed(hosts: Hosts) -> Iterator[None]:
     hosts.app1.run(f"systemctl stop shop-app; mv {unit} /root; systemctl daemon-reload")
     yield
     hosts.app1.run(
-        f"mv /root/shop-app.service {unit}; systemctl daemon-reload; systemctl start shop-app"
+        f"mv /root/shop-app.service {unit}; systemctl daemon-reload; systemctl -q enable shop-app; systemctl start shop-app"
     )
     hosts.wait_for_shop()
 
@@ -231,7 +231,7 @@ def shop_listens_on_another_port(hosts: Hosts) -> Iterator[None]:
 )
 def database_listens_on_loopback_only(hosts: Hosts) -> Iterator[None]:
     """PostgreSQL takes connections from its own machine only."""
-    settings = "/etc/postgresql/15/main/conf.d/fault.conf"
+    settings = "/etc/postgresql/15/main/conf.d/zz-fault.conf"
     hosts.db1.run(
         f"echo \"listen_addresses = 'localhost'\" >{settings}; systemctl restart postgresql@15-main"
     )

@@ -92,8 +92,9 @@ class Ssh:
             command, encoding=None
         )
         try:
-            process.stdin.write(given)
-            process.stdin.write_eof()
+            with contextlib.suppress(BrokenPipeError):  # a short command may be over by now
+                process.stdin.write(given)
+                process.stdin.write_eof()
             await intake.take(process.stdout, process.stderr)
             await process.wait_closed()
             if process.returncode is None and not self.is_open:

@@ -10,12 +10,13 @@ from sickbay.targets.host.command import Command
 from sickbay.targets.host.sections import mark, sections
 
 # chronyc answers "506 Cannot talk to daemon" and timedatectl "Failed to connect to bus" where what
-# they ask is not there; both are told apart below.
+# they ask is not there; both are told apart below. timedatectl starts a service (timedated) to be
+# answered, so it is asked only where no other tells.
 _SCRIPT = f"""
 {mark("container")}
 for f in /run/systemd/container /.dockerenv /run/.containerenv; do [ ! -e "$f" ] || echo "$f"; done
-if command -v chronyc >/dev/null 2>&1; then {mark("chrony")}; chronyc -n tracking 2>&1; fi
-if command -v ntpq >/dev/null 2>&1; then {mark("ntp")}; ntpq -c rv 2>&1; fi
+if command -v chronyc >/dev/null 2>&1; then {mark("chrony")}; chronyc -n tracking 2>&1 && exit 0; fi
+if command -v ntpq >/dev/null 2>&1; then {mark("ntp")}; ntpq -c rv 2>&1 && exit 0; fi
 if command -v timedatectl >/dev/null 2>&1; then
   {mark("timedatectl")}; timedatectl show -p NTP -p NTPSynchronized 2>&1
 fi
