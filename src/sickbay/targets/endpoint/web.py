@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPResponse
 from typing import Any
 
 import requests
@@ -132,10 +133,38 @@ class _Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = _timed_pools(self._clock)
 
 
+class _Lines:
+    """A response's stream that remembers the last line read from it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.last = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last = self._stream.readline(limit)
+        return self.last
+
+
+class _WholeHead(HTTPResponse):
+    """A response whose head has to have an end; http.client takes a broken off one for complete."""
+
+    def begin(self) -> None:
+        lines = _Lines(self.fp)
+        self.fp = lines  # type: ignore[assignment]
+        super().begin()
+        if lines.last not in {b"\r\n", b"\n"}:
+            raise ConnectionResetError("it ended within the headers")
+
+
 def _timed_pools(clock: _Clock) -> dict[str, Any]:
     """urllib3's pools, with connections that tell the clock what they do."""
 
     class Plain(HTTPConnection):
+        response_class = _WholeHead
+
         def _new_conn(self) -> socket.socket:
             # A name that cannot be resolved is told by the connection itself, below.
             with clock.phase("resolve"), suppress(OSError):

@@ -35,37 +35,49 @@ def _observe(probe: Probe) -> None:
     connection = _connected(probe)
     with connection:
         probe.reached()
+        asked = []
         for spec in probe.wanted:
             assert isinstance(spec.request, Query)
             if connection.info.server_version < spec.request.since:
-                probe.miss(
-                    spec,
-                    Unsupported(
-                        f"PostgreSQL {connection.info.server_version // 10000} has no such view"
-                    ),
-                )
-                continue
-            try:
-                _ask(connection, probe, spec, spec.request)
-            except psycopg.OperationalError as error:
-                if connection.closed:
-                    raise Unreachable(
-                        f"the connection broke off: {_first_line(error)}", failure="broken-off"
-                    ) from None
-                probe.miss(spec, Unreadable(_first_line(error)))
+                version = connection.info.server_version // 10000
+                probe.miss(spec, Unsupported(f"PostgreSQL {version} has no such view"))
+            else:
+                asked.append((spec, spec.request))
+        try:
+            _ask(connection, probe, asked)
+        except psycopg.OperationalError as error:
+            raise Unreachable(
+                f"the connection broke off: {_first_line(error)}", failure="broken-off"
+            ) from None
 
 
-def _ask(connection: psycopg.Connection[Any], probe: Probe, spec: FactSpec, query: Query) -> None:
+def _ask(
+    connection: psycopg.Connection[Any], probe: Probe, asked: list[tuple[FactSpec, Query]]
+) -> None:
+    """Send all queries at once, each a transaction of its own, and take the answers in order."""
     import psycopg  # noqa: PLC0415 (as above)
 
-    try:
-        rows = connection.execute(query.sql.encode()).fetchall()
-    except psycopg.Error as error:
-        if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-            raise
-        probe.miss(spec, _missed(error, query, connection.info.user))
-    else:
-        probe.answer(spec, rows)
+    early: list[psycopg.Error] = []  # of queries that failed while others were still being sent
+    cursors = [connection.cursor() for _ in asked]
+    with connection.pipeline() as pipeline:
+        for cursor, (_, query) in zip(cursors, asked, strict=True):
+            for send in (lambda c=cursor, q=query: c.execute(q.sql.encode()), pipeline.sync):
+                try:
+                    send()
+                except psycopg.Error as error:
+                    if connection.closed:
+                        raise
+                    early.append(error)
+        for cursor, (spec, query) in zip(cursors, asked, strict=True):
+            try:
+                rows = cursor.fetchall()
+            except psycopg.Error as error:
+                if connection.closed:
+                    raise
+                told = early.pop(0) if early and cursor.pgresult is None else error
+                probe.miss(spec, _missed(told, query, connection.info.user))
+            else:
+                probe.answer(spec, rows)
 
 
 def _missed(error: psycopg.Error, query: Query, role: str) -> Missing:

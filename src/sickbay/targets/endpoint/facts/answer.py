@@ -106,7 +106,7 @@ def _json_mismatches(raw: Exchanged) -> list[HttpMismatch]:
         return []
     try:
         document = json.loads(raw.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [
             HttpMismatch(
                 name="body", part="json", expected="a JSON document", found=_text(raw.body)[:_SHOWN]
@@ -126,16 +126,13 @@ def _json_mismatches(raw: Exchanged) -> list[HttpMismatch]:
 
 
 def _header_mismatches(raw: Exchanged) -> list[HttpMismatch]:
-    return [
-        HttpMismatch(
-            name=name,
-            part="header",
-            expected=pattern,
-            found=raw.headers.get(name.lower(), _MISSING),
-        )
-        for name, pattern in raw.expect.headers.items()
-        if not re.search(pattern, raw.headers.get(name.lower(), _MISSING))
-    ]
+    mismatches = []
+    for name, pattern in raw.expect.headers.items():
+        found = raw.headers.get(name.lower())
+        if found is None or not re.search(pattern, found):
+            shown = _MISSING if found is None else found
+            mismatches.append(HttpMismatch(name=name, part="header", expected=pattern, found=shown))
+    return mismatches
 
 
 def _at(document: Any, path: str) -> Any:
