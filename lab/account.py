@@ -24,10 +24,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from lab.certificates import Authority
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 ROOT = Path(__file__).resolve().parent.parent
@@ -181,11 +179,11 @@ class Account:
         self.target("healthy")
 
     def _certificate(self, days: int) -> None:
-        certificate, key = _certified(DOMAIN, days)
+        issued = Authority("Somebody's authority").server(DOMAIN, valid_for=timedelta(days=days))
         known = self._certificates.get(DOMAIN)
         made = self.client("acm").import_certificate(
-            Certificate=certificate,
-            PrivateKey=key,
+            Certificate=issued.certificate,
+            PrivateKey=issued.key,
             **({"CertificateArn": known} if known else {}),
         )
         self._certificates[DOMAIN] = made["CertificateArn"]
@@ -513,29 +511,3 @@ def _archive() -> bytes:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("app.py", "def handler(event, context):\n    return {'statusCode': 200}\n")
     return packed.getvalue()
-
-
-def _certified(domain: str, days: int) -> tuple[bytes, bytes]:
-    """A certificate for a name, signed by itself, and its key (PEM)."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return (
-        certificate.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-    )

@@ -33,8 +33,10 @@ def system(folder: Path) -> Iterator[dict[str, str]]:
         database = stack.enter_context(postgres(folder / "postgres"))
         cache = stack.enter_context(full_redis(folder / "redis"))
         cloud = stack.enter_context(ill_account())
-        authority = Authority(folder, "Sickbay demo authority")
-        certificate = authority.issue("shop.pem", "localhost", valid_for=CERTIFICATE_LEFT)
+        authority = Authority("Sickbay demo authority")
+        trusted, certificate = folder / "authority.pem", folder / "shop.pem"
+        trusted.write_bytes(authority.certificate)
+        certificate.write_bytes(authority.server("localhost", valid_for=CERTIFICATE_LEFT).both)
         ordinary = f"{database}&user=shop"
         shop = stack.enter_context(Shop(ordinary))
         site = stack.enter_context(Shop(ordinary, certificate))
@@ -47,7 +49,7 @@ def system(folder: Path) -> Iterator[dict[str, str]]:
             "DEMO_AWS": cloud,
             "DEMO_SHOP": shop.url,
             "DEMO_SITE": site.url.removesuffix("health"),
-            "DEMO_AUTHORITY": str(authority.path),
+            "DEMO_AUTHORITY": str(trusted),
         }
 
 

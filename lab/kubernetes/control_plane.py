@@ -16,9 +16,9 @@ from typing import Self
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lab.certificates import Authority, private_pem
 from lab.kubernetes.api import Access, ApiError, Json, path
 from lab.kubernetes.binaries import SERVERS, binaries
-from lab.kubernetes.certificates import Authority, private_pem
 from lab.kubernetes.objects import Cluster
 from lab.kubernetes.roles import read_only
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from lab.certificates import Authority
+from lab.certificates import LIFE, Authority
 from lab.machines import Machine
 from lab.namespaces import Network
 from lab.shell import run
@@ -46,7 +46,9 @@ class Hosts:
 
     def __init__(self, folder: Path, network: Network) -> None:
         self.folder, self.network = folder, network
-        self.authority = Authority(folder)
+        self.authority = Authority("Sickbay lab authority")
+        self.trusted = folder / "authority.pem"
+        self.trusted.write_bytes(self.authority.certificate)
         self.passwords = {name: secrets.token_hex(12) for name in ("sickbay", "blind", "redis")}
         self.app1 = Machine("app1", APP, network, self._prepare_app)
         self.db1 = Machine("db1", DB, network, self._prepare_db)
@@ -122,15 +124,15 @@ class Hosts:
     def certificate(
         self,
         *names: str,
-        valid_for: dt.timedelta = dt.timedelta(days=90),
-        starts_in: dt.timedelta = dt.timedelta(days=-90),
+        valid_for: dt.timedelta = LIFE,
+        starts_in: dt.timedelta = -LIFE,
         authority: Authority | None = None,
     ) -> None:
         """Give the shop another certificate and let nginx use it; nothing given: a good one."""
-        issued = (authority or self.authority).issue(
-            "shop.pem", *(names or ("app1.lab",)), valid_for=valid_for, starts_in=starts_in
+        issued = (authority or self.authority).server(
+            *(names or ("app1.lab",)), valid_for=valid_for, starts_in=starts_in
         )
-        shutil.copy(issued, self.app1.root / "etc/ssl/shop.pem")
+        (self.app1.root / "etc/ssl/shop.pem").write_bytes(issued.both)
         self.reload()
 
     def reload(self) -> None:
@@ -194,8 +196,7 @@ class Hosts:
         shutil.copy(SETTINGS / "shop-app.service", root / "etc/systemd/system")
         _chroot(root, "systemctl", "--quiet", "enable", "shop-app")
         (root / "etc/nginx/sites-enabled/default").unlink()
-        issued = self.authority.issue("shop.pem", "app1.lab", valid_for=dt.timedelta(days=90))
-        shutil.copy(issued, root / "etc/ssl/shop.pem")
+        (root / "etc/ssl/shop.pem").write_bytes(self.authority.server("app1.lab").both)
         _chrony(root, f"server {DB} iburst minpoll 0 maxpoll 2\n")
 
     def _disk(self, root: Path, place: str, size: int, inodes: int) -> None:
@@ -296,7 +297,7 @@ def opened() -> Iterator[World]:
                 "LAB_STANDBY": hosts.dsn(port=5433),
                 "LAB_REDIS": hosts.redis_url(),
                 "LAB_REPLICA": hosts.redis_url(6380),
-                "LAB_CA": str(hosts.authority.path),
+                "LAB_CA": str(hosts.trusted),
             },
             prefix=hosts.network.prefix,
         )

@@ -383,9 +383,7 @@ def certificate_is_about_to_expire(hosts: Hosts) -> Iterator[None]:
 )
 def authority_is_not_known(hosts: Hosts) -> Iterator[None]:
     """Another authority issued the certificate."""
-    elsewhere = hosts.folder / "elsewhere"
-    elsewhere.mkdir(exist_ok=True)
-    hosts.certificate(authority=Authority(elsewhere, "Nobody's authority"))
+    hosts.certificate(authority=Authority("Nobody's authority"))
     yield
     hosts.certificate()
 

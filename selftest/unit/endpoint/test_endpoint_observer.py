@@ -84,9 +84,25 @@ def _look(url: str, facts: tuple[str, ...] | None = None, **settings: Any) -> Ta
     return observed(EndpointEntry(url=url, deadline=DEADLINE, **settings), facts)
 
 
+class _Trust:
+    """An authority, its certificate's file for clients to trust, and files of what it issues."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        self._authority = Authority(folder.name)
+        self.path = folder / "authority.pem"
+        self.path.write_bytes(self._authority.certificate)
+
+    def issue(self, *names: str, **times: dt.timedelta) -> Path:
+        path = self._folder / "site.pem"
+        path.write_bytes(self._authority.server(*names, **times).both)
+        return path
+
+
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+def authority(tmp_path: Path) -> _Trust:
+    return _Trust(tmp_path / "lab")
 
 
 def test_healthy_http_endpoint_has_every_fact_but_tls() -> None:
@@ -103,9 +119,9 @@ def test_healthy_http_endpoint_has_every_fact_but_tls() -> None:
     assert state.facts["endpoint_addresses"].value[0].connected
 
 
-def test_healthy_https_endpoint_shows_a_trusted_certificate(authority: Authority) -> None:
+def test_healthy_https_endpoint_shows_a_trusted_certificate(authority: _Trust) -> None:
     """The chain is checked against the file that the inventory names."""
-    certificate = authority.issue("site.pem", "localhost", valid_for=LONG)
+    certificate = authority.issue("localhost", valid_for=LONG)
     with _site(certificate) as port:
         state = _look(f"https://localhost:{port}/", ca_file=str(authority.path))
     assert state.contact.outcome == "answered"
@@ -124,7 +140,7 @@ def test_healthy_https_endpoint_shows_a_trusted_certificate(authority: Authority
     ],
 )  # fmt: skip
 def test_certificate_that_clients_refuse_is_told_although_nothing_answers(
-    authority: Authority,
+    authority: _Trust,
     tmp_path: Path,
     *,
     names: tuple[str, ...],
@@ -133,10 +149,8 @@ def test_certificate_that_clients_refuse_is_told_although_nothing_answers(
     problem: str,
 ) -> None:
     """The exchange fails as it does for clients; the certificate says why."""
-    other = tmp_path / "other"
-    other.mkdir()
-    trust = authority if trusted else Authority(other, "somebody else")
-    with _site(authority.issue("site.pem", *names, **times)) as port:
+    trust = authority if trusted else _Trust(tmp_path / "somebody else")
+    with _site(authority.issue(*names, **times)) as port:
         state = _look(f"https://localhost:{port}/", ca_file=str(trust.path))
     assert (state.contact.outcome, state.contact.failure) == ("unreachable", "tls-failed")
     assert [one.problem for one in state.facts["certificates"].value] == [problem]
@@ -154,13 +168,13 @@ def test_redirects_are_followed_only_where_wanted() -> None:
     assert "canary" not in str(follows.redirects)
 
 
-def test_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> None:
+def test_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, authority: _Trust) -> None:
     """Neither a proxy nor a CA bundle of the environment changes what is judged."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
     monkeypatch.setenv("NO_PROXY", "")
-    certificate = authority.issue("site.pem", "localhost", valid_for=LONG)
+    certificate = authority.issue("localhost", valid_for=LONG)
     with _site(certificate) as port:
         state = _look(f"https://localhost:{port}/", ("http_answer",), ca_file=str(authority.path))
     assert state.facts["http_answer"].value.status == 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import ssl
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,16 +116,15 @@ def test_header_and_body_are_matched_by_patterns() -> None:
     ]
 
 
-def _certificate(folder: Path, *names: str, **times: dt.timedelta) -> bytes:
-    times.setdefault("valid_for", dt.timedelta(days=9))
-    pem = Authority(folder).issue("one.pem", *names, **times).read_text()
-    start = pem.index("-----BEGIN CERTIFICATE")
-    return ssl.PEM_cert_to_DER_cert(pem[start:])
+def _certificate(*names: str) -> bytes:
+    authority = Authority("Sickbay lab authority")
+    issued = authority.server(*names, valid_for=dt.timedelta(days=9))
+    return ssl.PEM_cert_to_DER_cert(issued.certificate.decode())
 
 
-def test_certificate_tells_names_issuer_and_time(tmp_path: Path) -> None:
+def test_certificate_tells_names_issuer_and_time() -> None:
     """What people compare when they look at it by hand."""
-    der = _certificate(tmp_path, "a.example", "192.0.2.7")
+    der = _certificate("a.example", "192.0.2.7")
     (one,) = Certificate.parse([Handshaken("192.0.2.7", "a.example", "TLSv1.3", der)])
     now = dt.datetime.now(dt.UTC)
     assert one.names == ("a.example", "192.0.2.7")
@@ -145,9 +143,9 @@ def test_certificates_of_no_handshake_at_all_are_not_had() -> None:
         Certificate.parse([silent])
 
 
-def test_certificates_of_some_handshakes_name_the_address_without(tmp_path: Path) -> None:
+def test_certificates_of_some_handshakes_name_the_address_without() -> None:
     """One address that completes no handshake stands out among others that do."""
-    good = Handshaken("192.0.2.7", "a.example", "TLSv1.3", _certificate(tmp_path, "a.example"))
+    good = Handshaken("192.0.2.7", "a.example", "TLSv1.3", _certificate("a.example"))
     silent = Handshaken("192.0.2.8", "a.example", problem="no-handshake", detail="reset")
     assert [one.problem for one in Certificate.parse([good, silent])] == ["", "no-handshake"]
 
