@@ -1,6 +1,6 @@
 """Record what the tests of this folder read: real pages of a real API server, small.
 
-python selftest/unit/kubernetes/record.py
+python -m selftest.unit.kubernetes.record
 
 Starts the lab's control plane, makes its cluster ill in several ways at once, and writes the answer
 to every request that facts are made of, page by page, to data/.
@@ -49,7 +49,7 @@ def _furnish(plane: ControlPlane) -> None:
     more = {"replicas": 1, "serviceName": "db"}
     cluster.create("statefulsets", manifests.workload("shop", "db", image, **more))
     quota = {"metadata": {"name": "team", "namespace": "shop"}}
-    cluster.create("resourcequotas", {**quota, "spec": {"hard": {"requests.cpu": "2"}}})
+    cluster.create("resourcequotas", {**quota, "spec": {"hard": {"requests.cpu": "200"}}})
     time.sleep(2)  # the controllers make and count what belongs to these
     cluster.settle("shop", "agent")
     cluster.crash_loop("shop", "api", reason="OOMKilled", restarts=7, pods=1)

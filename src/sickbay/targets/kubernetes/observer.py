@@ -39,7 +39,11 @@ _CONNECT = 0.4
 _CHUNK = 1 << 16
 
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
-_BUSY, _SERVER_ERROR = 429, 500
+_GONE, _BUSY, _SERVER_ERROR = 410, 429, 500
+
+
+class _ExpiredError(Exception):
+    """The API server has forgotten the state that a list was being read of."""
 
 
 class _Head(msgspec.Struct):
@@ -148,8 +152,21 @@ class _Server:
             raise self._refusal(status, body, request.path, request.grant)
         return body
 
-    def pages(self, path: str, listing: Listing) -> Iterator[bytes]:
-        """Every page of a list."""
+    def pages(self, path: str, listing: Listing) -> list[bytes]:
+        """Every page of a list; from the start again where it grew too old while it was read."""
+        try:
+            return list(self._pages(path, listing))
+        except _ExpiredError:
+            pass
+        try:
+            return list(self._pages(path, listing))
+        except _ExpiredError:
+            raise Unreadable(
+                f"the list of {listing.resource} grew too old twice while it was read (410 Gone)",
+                "name the namespaces that matter, or look at what makes the API server so slow",
+            ) from None
+
+    def _pages(self, path: str, listing: Listing) -> Iterator[bytes]:
         query = f"?limit={PAGE}"
         if listing.fields:
             query += f"&fieldSelector={quote(listing.fields)}"
@@ -157,6 +174,8 @@ class _Server:
         for _ in range(MOST_PAGES):
             more = f"&continue={quote(token)}" if token else ""
             status, body = self._get(f"{path}{query}{more}")
+            if status == _GONE and token:
+                raise _ExpiredError
             if status != _OK:
                 raise self._refusal(status, body, listing.resource, listing.grant)
             head = self._head(body)
