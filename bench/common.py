@@ -13,6 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+USUAL = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+"""Without what keeps Python from remembering what it compiled: nobody runs it so for speed."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a process took: wall and CPU seconds, peak resident memory in MiB, and what it printed."""
@@ -32,7 +36,7 @@ def cost(*command: str, cwd: Path = ROOT, **environ: str) -> Cost:
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env={**os.environ, **environ},
+        env={**USUAL, **environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from selftest.servers import Behaviour, garbage, hang_up, nobody, served, silent
+
 HEALTH_TESTS = Path(__file__).resolve().parents[2] / "tests"
 DEADLINE = 5
 KINDS = ("host", "postgres", "redis", "endpoint", "kubernetes", "aws")
-GARBAGE = b"\x00\xff\x16\x03this is no protocol\r\n\r\n\x00" * 20
 
 INVENTORY = """
 hosts:
@@ -41,63 +38,20 @@ users: [{{name: x, user: {{token: nothing}}}}]
 """
 
 
-@contextmanager
-def served_by(behaviour: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A loopback port where every connection is treated the same way."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
-        kept: list[socket.socket] = []
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    kept.append(client)
-                    with suppress(OSError):
-                        behaviour(client)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1]
-        for client in kept:
-            client.close()
-
-
-def silent(_: socket.socket) -> None:
-    """Accept and never say a word."""
-
-
-def garbage(client: socket.socket) -> None:
-    """Answer what nobody can read."""
-    client.sendall(GARBAGE)
-
-
-def broken_off(client: socket.socket) -> None:
-    """Hang up at once."""
-    client.close()
-
-
-@contextmanager
-def nobody() -> Iterator[int]:
-    """A port where nothing listens."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]
-
-
 @pytest.mark.parametrize(
     "behaviour",
-    [None, silent, garbage, broken_off],
+    [None, silent, garbage, hang_up],
     ids=["refused", "silent", "garbage", "broken-off"],
 )
 def test_targets_that_cannot_be_seen_are_findings_and_none_passes(
     pytester: pytest.Pytester,
-    behaviour: Callable[[socket.socket], None] | None,
+    behaviour: Behaviour | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """For every kind: one finding that it cannot be reached, all else skipped pointing at it."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    with nobody() if behaviour is None else served_by(behaviour) as port:
+    with nobody() if behaviour is None else served(behaviour) as port:
         values = {"port": port, "deadline": DEADLINE}
         pytester.makefile(".yaml", bad=INVENTORY.format(**values))
         (pytester.path / "kubeconfig").write_text(KUBECONFIG.format(**values))

@@ -17,6 +17,12 @@ _Condition = Callable[[Unit], bool]
 
 _START_LIMIT = ("start request repeated too quickly", "start-limit-hit")
 _NO_FILE = ("no such file or directory", "unable to locate executable", "203/exec", "200/chdir")
+_ENDED = (
+    "failed with result 'exit-code'",
+    "failed with result 'signal'",
+    "failed with result 'core-dump'",
+)
+"""systemd's words; while a unit is being started anew its state tells nothing of how it ended."""
 _FORBIDDEN = ("permission denied", "operation not permitted", "eacces")
 
 
@@ -236,8 +242,9 @@ def _explain_by_result(test: HealthTest, is_ill: _Condition) -> None:
         "its program ended with an error",
         remedy="journalctl -u UNIT -n 100: the lines before the end say what went wrong.",
     )
-    def exit_code(units: tuple[Unit, ...]) -> object:
-        return _ill(units, is_ill, "exit-code", "signal", "core-dump")
+    def exit_code(units: tuple[Unit, ...], unit_journals: tuple[JournalLine, ...]) -> object:
+        ended = _ill(units, is_ill, "exit-code", "signal", "core-dump")
+        return ended or last_words(unit_journals, _ill(units, is_ill), *_ENDED)
 
 
 for _test, _condition in ((test_no_unit_has_failed, _failed), (test_units_stay_up, _restarted)):

@@ -28,7 +28,7 @@ def there_is_no_route(hosts: Hosts) -> Iterator[None]:
 @fault(
     "host.unreachable",
     on="app1",
-    cause="the host hangs, or a firewall drops what is sent to it",
+    cause="the host is off, or the network to it is broken",
 )
 def network_cable_is_pulled(hosts: Hosts) -> Iterator[None]:
     """The machine's network interface is down; nothing comes back from it."""

@@ -10,6 +10,9 @@ from lab.worlds.hosts import MAX_CONNECTIONS, Hosts
 
 SLOTS = MAX_CONNECTIONS - 3
 """Those that are not kept for superusers."""
+_STREAMS = (
+    'su postgres -c "psql -qAtX -c \\"SELECT state FROM pg_stat_replication\\"" | grep -q streaming'
+)
 _TABLE = "CREATE TABLE stock (id int); INSERT INTO stock SELECT generate_series(1, 4000)"
 
 
@@ -337,6 +340,7 @@ def setting_waits_for_a_restart(hosts: Hosts) -> Iterator[None]:
 def standby_stops_replaying(hosts: Hosts) -> Iterator[None]:
     """Somebody paused the standby's recovery."""
     on_standby = "su postgres -c \"psql -qAtX -p 5433 -c 'SELECT pg_wal_replay_{}()'\""
+    hosts.db1.wait_for(_STREAMS)
     hosts.db1.run(on_standby.format("pause"))
     hosts.sql("CREATE TABLE news (id int)", "DROP TABLE news", database="shop")
     hosts.app1.run("sleep 0.6")

@@ -20,8 +20,7 @@ import dns.rrset
 import pytest
 
 from lab.certificates import Authority
-from selftest.unit.observing import facts_of, observed
-from selftest.unit.servers import (
+from selftest.servers import (
     Behaviour,
     answering,
     dripping,
@@ -31,6 +30,7 @@ from selftest.unit.servers import (
     served,
     silent,
 )
+from selftest.unit.observing import facts_of, observed
 from sickbay.inventory.endpoint import EndpointEntry
 from sickbay.snapshot import TargetState
 from sickbay.targets.endpoint import lookup

@@ -158,8 +158,10 @@ def test_certificate_that_is_garbage_is_unreadable() -> None:
 
 def test_addresses_and_name_servers_are_taken_over() -> None:
     """They come as they are; silence is no answer."""
-    rows = [{"address": "192.0.2.7", "connected": False, "failure": "refused"}]
-    assert EndpointAddress.parse(rows)[0].failure == "refused"
+    dead = {"address": "192.0.2.7", "connected": False, "failure": "refused"}
+    assert EndpointAddress.parse([dead, {"address": "192.0.2.8", "connected": True}])[0].failure
+    with pytest.raises(Unreachable, match="refused"):
+        EndpointAddress.parse([dead])
     servers = NameServer.parse(
         [
             {"server": "a", "answer": "silent"},

@@ -89,7 +89,7 @@ SAID = [
     "inv.yaml:12: postgres.app1.dsn: expected text; put it in quotes",
     "inv.yaml:12: the name 'app1' is taken by hosts.app1 (line 3); a target's name is unique",
     "inv.yaml:13: endpoint: unknown section; did you mean 'endpoints'?",
-    "inv.yaml:15: endpoints.api.expect.status: expected a whole number, not the text 'ok'",
+    "inv.yaml:15: endpoints.api.expect.status: expected a whole number or a list such as [a, b], not the text 'ok'",
     "inv.yaml:15: the variable NOT_SET is not set; export it, or write ${NOT_SET:-DEFAULT}",
     "inv.yaml:16: endpoints.bad: expected keys and values, not the number 5",
     "inv.yaml:18: there is no such day or number as 2027-02-30",

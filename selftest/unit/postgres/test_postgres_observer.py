@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from lab.demo.parts import postgres
+from selftest.servers import Behaviour, answering, garbage, hang_up, nobody, served, silent
 from selftest.unit.observing import facts_of, observed
-from selftest.unit.servers import Behaviour, answering, garbage, hang_up, nobody, served, silent
 from sickbay.inventory.postgres import PostgresEntry
 from sickbay.snapshot import TargetState
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -79,6 +79,10 @@ class Wire(msgspec.Struct, rename="camel"):
     """
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time as the API writes it; one without a zone could not be compared with now."""
+
+
 class Owner(Wire):
     kind: str
     name: str
@@ -86,9 +90,10 @@ class Owner(Wire):
 
 class Meta(Wire):
     name: str
+    creation_timestamp: Moment
+    """Set by the server on whatever is stored: without it nothing would ever wait too long."""
     namespace: str | None = ""
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
+    deletion_timestamp: Moment | None = None
     generation: int | None = 0
     owner_references: list[Owner] | None = None
     labels: dict[str, str] | None = None
@@ -112,7 +117,7 @@ class ConditionWire(Wire):
     status: str
     reason: str | None = ""
     message: str | None = ""
-    last_transition_time: datetime | None = None
+    last_transition_time: Moment | None = None
 
     @property
     def told(self) -> str:

@@ -38,6 +38,12 @@ _CONNECT = 0.4
 """The part of the deadline that a connection may take to come about."""
 _CHUNK = 1 << 16
 
+_ANONYMOUS = "system:anonymous"
+_NO_LOGIN = (
+    "the kubeconfig gave no login: see that its user has a token or certificate, "
+    "and that its credential plugin works by hand"
+)
+
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 _GONE, _BUSY, _SERVER_ERROR = 410, 429, 500
 
@@ -265,7 +271,8 @@ class _Server:
         if head.kind != "Status" and status != _NOT_FOUND:
             return self._stranger(body)
         if status == _FORBIDDEN:
-            return Denied(f"may not see {what}: {message}", grant)
+            nobody = _ANONYMOUS in message  # a login that failed silently, no matter of a role
+            return Denied(f"may not see {what}: {message}", _NO_LOGIN if nobody else grant)
         if status == _NOT_FOUND and (head.kind == "Status" or body.startswith(b"404 page not")):
             return Unsupported(f"this API server does not serve {what}")
         return self._stranger(body)
@@ -288,7 +295,7 @@ def _server(entry: KubernetesEntry, until: float, deadline: float) -> _Server:
     except Exception as error:  # noqa: BLE001 (YAML, base64, types, files: a broken one fails in many ways)
         told = " ".join(f"{type(error).__name__}: {error}".split())
         raise Unreachable(
-            f"no usable kubeconfig: {told}",
+            f"no usable kubeconfig{f' at {entry.kubeconfig}' if entry.kubeconfig else ''}: {told}",
             "set kubeconfig and context in the inventory, or KUBECONFIG, or run inside the cluster",
             failure="no-kubeconfig",
         ) from None

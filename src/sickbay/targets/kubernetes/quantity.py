@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 
@@ -10,7 +11,7 @@ _SCALE = {
     "E": 1e18, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50,
     "Ei": 2.0**60,
 }  # fmt: skip
-_FORM = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([numkMGTPE]i?|Ki|)")
+_FORM = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)([numkMGTPE]i?|Ki|)")
 
 
 @lru_cache(4096)
@@ -22,5 +23,8 @@ def quantity(text: str) -> float:
     found = _FORM.fullmatch(text)
     scale = _SCALE.get(found[2]) if found else None
     if found is None or scale is None:
-        raise ValueError(f"not a quantity: {text!r}")
-    return float(found[1]) * scale
+        raise ValueError(f"not a quantity: {text[:40]!r}")
+    number = float(found[1]) * scale
+    if not math.isfinite(number):  # would make any share of it, or of what holds it, senseless
+        raise ValueError(f"a quantity beyond all measure: {text[:40]!r}")
+    return number

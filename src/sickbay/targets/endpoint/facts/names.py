@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sickbay.errors import Unreachable
 from sickbay.facts import Record, fact
 from sickbay.targets.endpoint.ask import SILENT, Knock, Lookup
 
@@ -19,7 +20,12 @@ class EndpointAddress(Record):
 
     @classmethod
     def parse(cls, raw: list[dict[str, Any]]) -> tuple[EndpointAddress, ...]:
-        """Take over what was tried."""
+        """Take over what was tried; Unreachable where no address takes connections."""
+        if not any(one["connected"] for one in raw):
+            why = raw[0].get("failure", "") if raw else "the name has none"
+            raise Unreachable(
+                f"no address takes connections: {why}", "see why the endpoint cannot be reached"
+            )
         return tuple(cls(**one) for one in raw)
 
 

@@ -9,6 +9,8 @@ import msgspec
 from sickbay.facts import Record, fact
 from sickbay.targets.kubernetes.listing import READINESS, VERSION, Wire
 
+_END = re.compile(rb"^\w+ check (passed|failed)\s*\Z", re.MULTILINE)
+"""The last line, without which some of the checks may be missing."""
 _CHECK = re.compile(rb"^\[([+-])\](\S+) (.*)$", re.MULTILINE)
 
 
@@ -50,6 +52,9 @@ class ReadinessCheck(Record):
             )
             for sign, name, told in _CHECK.findall(text)
         )
-        if not checks:
-            raise ValueError("no line of it is a check")
+        verdict = _END.search(text)
+        if not checks or verdict is None:
+            raise ValueError("no line of it is a check" if not checks else "its end is missing")
+        if all(check.passes for check in checks) != (verdict[1] == b"passed"):
+            raise ValueError(f"the checks do not agree with its verdict: {verdict[1].decode()}")
         return checks

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from sickbay.facts import Record, fact
-from sickbay.targets.kubernetes.listing import Listing, Meta, Page, Wire, items
+from sickbay.targets.kubernetes.listing import Listing, Meta, Moment, Page, Wire, items
 
 
 class _Object(Wire):
@@ -23,7 +23,7 @@ class _Object(Wire):
 
 class _Series(Wire):
     count: int | None = 0
-    last_observed_time: datetime | None = None
+    last_observed_time: Moment | None = None
 
 
 class _Event(Wire):
@@ -32,8 +32,8 @@ class _Event(Wire):
     reason: str | None = ""
     message: str | None = ""
     count: int | None = 0
-    last_timestamp: datetime | None = None
-    event_time: datetime | None = None
+    last_timestamp: Moment | None = None
+    event_time: Moment | None = None
     series: _Series | None = None
 
 

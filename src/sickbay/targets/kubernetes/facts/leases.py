@@ -8,14 +8,14 @@ import msgspec
 
 from sickbay.errors import NotApplicable
 from sickbay.facts import Record, fact
-from sickbay.targets.kubernetes.listing import Listing, Meta, Page, Wire, items
+from sickbay.targets.kubernetes.listing import Listing, Meta, Moment, Page, Wire, items
 
 CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
 
 
 class _Spec(Wire):
     holder_identity: str | None = ""
-    renew_time: datetime | None = None
+    renew_time: Moment | None = None
 
 
 class _Lease(Wire):

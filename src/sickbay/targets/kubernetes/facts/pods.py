@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -12,6 +13,7 @@ from sickbay.targets.kubernetes.listing import (
     ConditionWire,
     Listing,
     Meta,
+    Moment,
     Page,
     Wire,
     condition,
@@ -30,7 +32,7 @@ class _Waiting(Wire):
 class _Terminated(Wire):
     exit_code: int | None = None
     reason: str | None = ""
-    finished_at: datetime | None = None
+    finished_at: Moment | None = None
 
 
 class _State(Wire):
@@ -40,14 +42,15 @@ class _State(Wire):
 
 class _ContainerStatus(Wire):
     name: str
-    restart_count: int = 0
+    restart_count: int
+    """Not left out by the API even when it is 0."""
     image: str | None = ""
     state: _State | None = None
     last_state: _State | None = None
 
 
 class _Status(Wire):
-    phase: str | None = "Unknown"
+    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"] | None = "Unknown"
     reason: str | None = ""
     message: str | None = ""
     conditions: list[ConditionWire] | None = None
