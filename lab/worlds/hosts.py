@@ -178,7 +178,13 @@ class Hosts:
         authorised.parent.mkdir(mode=0o755)
         shutil.copy(self.home / ".ssh/id_ed25519.pub", authorised)
         unwanted = {"app1": "postgresql redis-server", "db1": "nginx"}[name].split()
-        for unit in (*unwanted, "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_reap"):
+        for unit in (
+            *unwanted,
+            "apt-daily.timer",
+            "apt-daily-upgrade.timer",
+            "e2scrub_reap",
+            "systemd-modules-load",
+        ):
             _chroot(root, "systemctl", "--quiet", "mask", unit)
         (root / "etc/ssh/sshd_config.d/lab.conf").write_text("LogLevel VERBOSE\nUseDNS no\n")
 
@@ -247,6 +253,9 @@ class Hosts:
     def settle(self) -> None:
         """Roles, data and views that need running machines."""
         for machine in (self.app1, self.db1):
+            machine.run(
+                "systemctl reset-failed"
+            )  # units of the boot that mind being in a container
             machine.run("mkdir -p /run/view/pressure /run/view/sys/fs")
             self.view(machine)
             for name in HEALTHY:

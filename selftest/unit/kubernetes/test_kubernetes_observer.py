@@ -18,8 +18,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from selftest.servers import (
+    Behaviour,
+    answering,
+    dripping,
+    garbage,
+    hang_up,
+    nobody,
+    served,
+    silent,
+)
 from selftest.unit.observing import facts_of, observed
-from selftest.unit.servers import Behaviour, answering, garbage, hang_up, nobody, served, silent
 from sickbay.inventory.kubernetes import KubernetesEntry
 from sickbay.snapshot import TargetState
 
@@ -64,7 +73,7 @@ def _api_server(answer: Answer) -> Iterator[tuple[int, list[str]]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield server.server_address[1], asked
     finally:
@@ -110,6 +119,50 @@ def test_kind_that_is_forbidden_hides_only_itself(tmp_path: Path) -> None:
     assert "nodes" not in gaps
     assert {gap.reason for gap in gaps.values()} == {"denied"}
     assert all("resources: [pods], verbs: [list]" in gap.remedy for gap in gaps.values())
+
+
+def test_kind_that_nobody_in_particular_may_list_is_a_matter_of_the_login(tmp_path: Path) -> None:
+    """A credential plugin that failed leaves us without a name; a role for it would be wrong."""
+    told = b'{"kind": "Status", "message": "User \\"system:anonymous\\" cannot list pods"}'
+
+    def answer(path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        return (403, told) if path.endswith("/pods") else recorded(path, query)
+
+    with _api_server(answer) as (port, _):
+        gap = _look(tmp_path, port, "pods").facts["pods"].gap
+    assert gap is not None
+    assert gap.reason == "denied"
+    assert "gave no login" in gap.remedy
+    assert "ClusterRole" not in gap.remedy
+
+
+def test_list_that_breaks_off_in_the_middle_is_not_half_a_list(tmp_path: Path) -> None:
+    """The second page is cut off, so there is no list of pods at all."""
+
+    def answer(path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        status, body = recorded(path, query)
+        return status, body[: len(body) // 2] if "continue" in query else body
+
+    with _api_server(answer) as (port, _):
+        state = _look(tmp_path, port, "pods", "nodes")
+    gap = state.facts["pods"].gap
+    assert gap is not None
+    assert gap.reason == "unreadable"
+    assert state.facts["pods"].value is None
+    assert state.facts["nodes"].value
+
+
+def test_server_that_has_lost_its_store_is_not_asked_on(tmp_path: Path) -> None:
+    """It says so in its checks; a LIST would hang until the deadline."""
+    checks = b"[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n"
+
+    def answer(path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        return (500, checks) if path == "/readyz" else recorded(path, query)
+
+    with _api_server(answer) as (port, asked):
+        state = _look(tmp_path, port)
+    assert (state.contact.outcome, state.contact.failure) == ("unreachable", "store-lost")
+    assert [path.partition("?")[0] for path in asked] == ["/version", "/readyz"]
 
 
 def test_list_that_grows_too_old_is_read_again(tmp_path: Path) -> None:
@@ -204,6 +257,16 @@ def test_server_that_is_none_is_never_taken_for_one(
     assert "c4n4ry" not in str(state)
 
 
+def test_answer_that_does_not_end_is_told_from_none(tmp_path: Path) -> None:
+    """We stop by ourselves, so as to say what came; nothing goes on reading in the background."""
+    with served(dripping) as port:
+        state = _look(tmp_path, port)
+    assert (state.contact.outcome, state.contact.failure) == ("timed_out", "silent")
+    assert "had not ended when time was up" in state.contact.detail
+    assert all(one.value is None for one in state.facts.values())
+    assert state.seconds < DEADLINE
+
+
 def test_server_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """The most frequent of all."""
     with nobody() as port:
@@ -214,12 +277,15 @@ def test_server_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "context", "words"),
     [
-        (None, None, "kubeconfig"),
-        ("{}", None, "Invalid kube-config"),
-        (": not yaml [", None, "kubeconfig"),
-        ("apiVersion: v1\nkind: Config\ncontexts: []\nclusters: []\nusers: []\ncurrent-context: a\n", "b", "b"),
+        (None, None, "No configuration found"),
+        ("", None, "is empty"),
+        ("{}", None, "Expected key current-context"),
+        ("[1, 2]", None, "TypeError"),
+        ("\x00", None, "special characters"),
+        (": not yaml [", None, "line 1, column 1"),
+        ("apiVersion: v1\nkind: Config\ncontexts: []\nclusters: []\nusers: []\ncurrent-context: a\n", "other", "name other"),
     ],
-    ids=["missing", "empty", "no-yaml", "unknown-context"],
+    ids=["missing", "empty", "no-context", "another-type", "binary", "no-yaml", "unknown-context"],
 )  # fmt: skip
 def test_kubeconfig_that_is_of_no_use_says_so(
     tmp_path: Path, content: str | None, context: str | None, words: str
@@ -232,5 +298,6 @@ def test_kubeconfig_that_is_of_no_use_says_so(
     state = observed(entry)
     assert (state.contact.outcome, state.contact.failure) == ("unreachable", "no-kubeconfig")
     assert words in state.contact.detail
+    assert str(path) in state.contact.detail
     assert "\n" not in state.contact.detail
     assert state.contact.remedy

@@ -14,11 +14,15 @@ from sickbay.targets.postgres.query import Query
     Query("""
         SELECT pg_is_in_recovery() AS standby,
                pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() AS caught_up,
-               extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8 AS seconds
+               extract(epoch FROM now() - coalesce(pg_last_xact_replay_timestamp(),
+                                                   pg_postmaster_start_time()))::float8 AS seconds
     """),
 )
 class StandbyLag(Record):
-    """How far this standby is behind its primary, in seconds; 0 where all that came is replayed."""
+    """How far this standby is behind its primary, in seconds; 0 where all that came is replayed.
+
+    One that has replayed nothing yet is as far behind as it has been running.
+    """
 
     seconds: float
 
