@@ -33,6 +33,8 @@ class Kind:
                 f"{self.name} targets need the package {self.needs!r}, which is not installed: "
                 f'pip install "sickbay[{self.extra}]"'
             )
+        # The client comes with it: imported here and not where it is used, as threads that import
+        # at the same time get modules that are only half there.
         observe: Observer = importlib.import_module(f"{self.room}.observer").observe
         return observe
 

@@ -8,6 +8,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 from sickbay.errors import Denied, Unreadable
 from sickbay.facts import FactSpec
 from sickbay.inventory.aws import AwsEntry
@@ -117,8 +120,6 @@ class _Account:
             )
 
     def _config(self, service: str) -> Any:
-        from botocore.config import Config  # noqa: PLC0415 (an optional layer, imported where it is used)
-
         # Getting in is asked for twice at most and must leave time to say that nobody answers.
         getting_in = service == "sts"
         return Config(
@@ -131,8 +132,6 @@ class _Account:
 
 
 def _log_in(entry: AwsEntry, deadline: float) -> _Account:
-    import boto3  # noqa: PLC0415 (an optional layer, imported where it is used)
-
     session = boto3.Session(profile_name=entry.profile, region_name=entry.region)
     if session.region_name is None:
         raise Denied(

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 from sickbay.errors import Missing, NotApplicable, TimedOut, Unreachable, Unreadable
 from sickbay.inventory.endpoint import EndpointEntry
+from sickbay.targets.endpoint import lookup, web
 from sickbay.targets.endpoint.ask import Exchange, Handshake, Knock, Lookup
+from sickbay.targets.endpoint.handshake import knock, shake
 from sickbay.targets.probe import Probe
 from sickbay.targets.threads import in_thread
 
@@ -76,8 +78,6 @@ async def _addresses_then_all(probe: Probe, entry: EndpointEntry, place: _Place)
 
 
 async def _exchange(probe: Probe, entry: EndpointEntry, place: _Place) -> None:
-    from sickbay.targets.endpoint import web  # noqa: PLC0415 (requests costs start-up)
-
     where = f"{place.host}:{place.port}"
     try:
         answer = await in_thread(web.exchange, entry, probe.deadline * 0.9)
@@ -96,8 +96,6 @@ async def _exchange(probe: Probe, entry: EndpointEntry, place: _Place) -> None:
 
 
 async def _knocks(probe: Probe, place: _Place, addresses: list[str]) -> None:
-    from sickbay.targets.endpoint.handshake import knock  # noqa: PLC0415 (only where it is asked for)
-
     seconds = probe.deadline / 3
     await _each(probe, Knock, lambda address: knock(address, place.port, seconds), addresses)
 
@@ -105,8 +103,6 @@ async def _knocks(probe: Probe, place: _Place, addresses: list[str]) -> None:
 async def _handshakes(
     probe: Probe, entry: EndpointEntry, place: _Place, addresses: list[str]
 ) -> None:
-    from sickbay.targets.endpoint.handshake import shake  # noqa: PLC0415 (only where it is asked for)
-
     if not place.secure:
         _absent(probe, Handshake, "it is plain HTTP")
         return
@@ -120,8 +116,6 @@ async def _handshakes(
 
 
 async def _name_servers(probe: Probe, place: _Place) -> None:
-    from sickbay.targets.endpoint import lookup  # noqa: PLC0415 (dnspython costs start-up)
-
     servers = lookup.name_servers() if place.named else []
     if not servers:
         _absent(probe, Lookup, f"no name server is asked for {place.host}")

@@ -9,20 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
+from kubernetes import config
+from kubernetes.client import Configuration
+from kubernetes.client.rest import RESTClientObject
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3 import exceptions as http
 
 from sickbay.errors import Denied, Missing, TimedOut, Unreachable, Unreadable, Unsupported
 from sickbay.inventory.kubernetes import KubernetesEntry
 from sickbay.targets.kubernetes.listing import READINESS, VERSION, Document, Listing
 from sickbay.targets.probe import Probe
 from sickbay.targets.threads import in_thread
-
-if TYPE_CHECKING:
-    from kubernetes.client import Configuration
-    from urllib3 import BaseHTTPResponse
 
 PAGE = 500
 """Objects a page, as kubectl asks for."""
@@ -113,8 +113,6 @@ class _Server:
 
     def __init__(self, configuration: Configuration, until: float, deadline: float) -> None:
         """``until`` is the moment (time.monotonic) when the observation is over."""
-        from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415 (an optional layer)
-
         self._configuration = configuration
         self._pool = RESTClientObject(configuration).pool_manager
         self._until = until - deadline * (1 - _PATIENCE)
@@ -195,8 +193,6 @@ class _Server:
 
     def _get(self, path: str) -> tuple[int, bytes]:
         """Status and body of an answer, whatever the status."""
-        import urllib3  # noqa: PLC0415 (comes with the optional layer)
-
         left = max(0.01, self._until - time.monotonic())
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "sickbay"}
         if token := self._configuration.get_api_key_with_prefix("BearerToken", "authorization"):
@@ -209,13 +205,13 @@ class _Server:
                 retries=False,
                 redirect=False,
                 preload_content=False,
-                timeout=urllib3.Timeout(connect=min(left, self._connect), read=left),
+                timeout=Timeout(connect=min(left, self._connect), read=left),
             )
             try:
                 return response.status, self._body(response, path)
             finally:
                 response.close()  # gives the connection back where all was read, else hangs up
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (http.HTTPError, OSError) as error:
             raise _unreachable(error, self._configuration.host) from None
 
     def _body(self, response: BaseHTTPResponse, path: str) -> bytes:
@@ -281,9 +277,7 @@ class _Server:
 
 def _server(entry: KubernetesEntry, until: float, deadline: float) -> _Server:
     """The entry's cluster, by a kubeconfig or from within a pod."""
-    from kubernetes import client, config  # noqa: PLC0415 (an optional layer, imported where it is used)
-
-    configuration = client.Configuration()
+    configuration = Configuration()
     try:
         if entry.kubeconfig is not None or entry.context is not None:
             config.load_kube_config(
@@ -304,25 +298,17 @@ def _server(entry: KubernetesEntry, until: float, deadline: float) -> _Server:
 
 def _found(configuration: Configuration) -> None:
     """Fill in the configuration as kubectl would: its usual file, else the pod's own account."""
-    from kubernetes.config import (  # noqa: PLC0415 (an optional layer)
-        ConfigException,
-        load_incluster_config,
-        load_kube_config,
-    )
-
     try:
-        load_kube_config(client_configuration=configuration)
-    except ConfigException as without_file:
+        config.load_kube_config(client_configuration=configuration)
+    except config.ConfigException as without_file:
         try:
-            load_incluster_config(client_configuration=configuration)
-        except ConfigException:
+            config.load_incluster_config(client_configuration=configuration)
+        except config.ConfigException:
             raise without_file from None
 
 
 def _unreachable(error: Exception, host: str) -> Missing:
     """What went wrong below HTTP."""
-    from urllib3 import exceptions as http  # noqa: PLC0415 (comes with the optional layer)
-
     told = " ".join(str(error).split())
     if isinstance(error, http.NewConnectionError):
         return _not_connected(error, told, host)
@@ -349,8 +335,6 @@ def _unreachable(error: Exception, host: str) -> Missing:
 
 
 def _not_connected(error: Exception, told: str, host: str) -> Missing:
-    from urllib3 import exceptions as http  # noqa: PLC0415 (comes with the optional layer)
-
     if isinstance(error, http.NameResolutionError):
         return Unreachable(
             f"the name in {host} is unknown",

@@ -6,18 +6,17 @@ of its own transactions in pg_stat_database (xact_commit, sessions, session_time
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
 
 from sickbay.errors import Denied, Missing, Unreachable, Unreadable, Unsupported
+from sickbay.facts import FactSpec
 from sickbay.inventory.postgres import PostgresEntry
 from sickbay.targets.postgres.query import Query
 from sickbay.targets.probe import Probe
 from sickbay.targets.threads import in_thread
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from sickbay.facts import FactSpec
 
 _INSUFFICIENT_PRIVILEGE, _QUERY_CANCELED = "42501", "57014"
 _UNKNOWN = {"42P01", "42883", "42703", "0A000", "55000"}
@@ -30,8 +29,6 @@ async def observe(probe: Probe) -> None:
 
 
 def _observe(probe: Probe) -> None:
-    import psycopg  # noqa: PLC0415 (an optional layer, imported where it is used)
-
     connection = _connected(probe)
     with connection:
         probe.reached()
@@ -55,8 +52,6 @@ def _ask(
     connection: psycopg.Connection[Any], probe: Probe, asked: list[tuple[FactSpec, Query]]
 ) -> None:
     """Send all queries at once, each a transaction of its own, and take the answers in order."""
-    import psycopg  # noqa: PLC0415 (as above)
-
     early: list[psycopg.Error] = []  # of queries that failed while others were still being sent
     cursors = [connection.cursor() for _ in asked]
     with connection.pipeline() as pipeline:
@@ -92,9 +87,6 @@ def _missed(error: psycopg.Error, query: Query, role: str) -> Missing:
 
 def _connected(probe: Probe) -> psycopg.Connection[Any]:
     """A connection that can change nothing and waits for nobody."""
-    import psycopg  # noqa: PLC0415 (as above)
-    from psycopg.rows import dict_row  # noqa: PLC0415 (as above)
-
     entry = probe.target.entry
     assert isinstance(entry, PostgresEntry)
     milliseconds = int(probe.deadline * 500)

@@ -6,16 +6,17 @@ and the calls of the commands that it sends (INFO commandstats).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from sickbay.errors import Denied, Missing, TimedOut, Unreachable, Unreadable, Unsupported
 from sickbay.inventory.redis import RedisEntry
 from sickbay.targets.probe import Probe
 from sickbay.targets.redis.ask import Ask, Words
 from sickbay.targets.threads import in_thread
-
-if TYPE_CHECKING:
-    import redis
 
 
 async def observe(probe: Probe) -> None:
@@ -24,8 +25,6 @@ async def observe(probe: Probe) -> None:
 
 
 def _observe(probe: Probe) -> None:
-    import redis  # noqa: PLC0415 (an optional layer, imported where it is used)
-
     entry = probe.target.entry
     assert isinstance(entry, RedisEntry)
     client = _client(entry, probe.deadline)
@@ -65,10 +64,6 @@ def _accepted(ask: Ask, reply: Any) -> Any:
 
 def _client(entry: RedisEntry, deadline: float) -> redis.Redis:
     """A client that tries once and does not wait for ever."""
-    import redis  # noqa: PLC0415 (as above)
-    from redis.backoff import NoBackoff  # noqa: PLC0415 (as above)
-    from redis.retry import Retry  # noqa: PLC0415 (as above)
-
     try:
         return redis.Redis.from_url(
             entry.url.get_secret_value(),
