@@ -299,7 +299,7 @@ def opened() -> Iterator[World]:
         yield World(
             name="hosts",
             inventory=inventory,
-            parts={"hosts": hosts, "app1": hosts.app1, "db1": hosts.db1},
+            parts={"hosts": hosts, "app1": hosts.app1, "db1": hosts.db1, "inventory": inventory},
             environ={
                 "HOME": str(hosts.home),
                 "LAB_DSN": hosts.dsn(),

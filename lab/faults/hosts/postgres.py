@@ -23,10 +23,10 @@ _TABLE = "CREATE TABLE stock (id int); INSERT INTO stock SELECT generate_series(
     also=["host.unit-inactive@db1"],
     proves=[
         "sergas:component-down/database-answers",
-        "ai-orchestrator-hub:database-unreachable/connect-works",
+        "ai-orchestrator-hub:database-unreachable/select-one",
     ],
 )
-def server_was_stopped(hosts: Hosts) -> Iterator[None]:
+def postgres_was_stopped(hosts: Hosts) -> Iterator[None]:
     """Somebody stopped PostgreSQL; the shop says 503."""
     hosts.db1.run("systemctl stop postgresql@15-main")
     yield
@@ -40,7 +40,7 @@ def server_was_stopped(hosts: Hosts) -> Iterator[None]:
     cause="role, password or database are wrong",
     also=["postgres.unreachable@standby"],
 )
-def password_was_changed(hosts: Hosts) -> Iterator[None]:
+def password_of_postgres_was_changed(hosts: Hosts) -> Iterator[None]:
     """The role's password is not the one in the inventory any more."""
     hosts.sql("ALTER ROLE sickbay PASSWORD 'another'")
     yield

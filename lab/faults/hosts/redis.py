@@ -26,7 +26,7 @@ def _fill(hosts: Hosts, keys: int, *, size: int = 4096) -> None:
         "neurallog:core-services-down/redis-pings",
     ],
 )
-def server_was_stopped(hosts: Hosts) -> Iterator[None]:
+def redis_was_stopped(hosts: Hosts) -> Iterator[None]:
     """Somebody stopped Redis."""
     hosts.db1.run("systemctl stop redis-server")
     yield
@@ -41,7 +41,7 @@ def _wait_for_link(hosts: Hosts) -> None:
 
 
 @fault("redis.unreachable", on="cache", cause="user or password are wrong")
-def password_was_changed(hosts: Hosts) -> Iterator[None]:
+def password_of_redis_was_changed(hosts: Hosts) -> Iterator[None]:
     """The password is not the one in the inventory any more."""
     hosts.redis("CONFIG SET requirepass another")
     yield
@@ -55,7 +55,7 @@ def password_was_changed(hosts: Hosts) -> Iterator[None]:
     on="cache",
     cause="the address is cut off, the server hangs, or something drops what is sent there",
 )
-def server_hangs(hosts: Hosts) -> Iterator[None]:
+def redis_hangs(hosts: Hosts) -> Iterator[None]:
     """Redis takes connections and answers nothing."""
     hosts.db1.run("kill -STOP $(systemctl show --value -p MainPID redis-server)")
     yield
