@@ -130,9 +130,12 @@ class Probe:
         return tuple(spec for spec in self.wanted if spec.name not in self.observations)
 
     def _clean(self, value: Any, shape: Any) -> Any:
-        data = msgspec.to_builtins(value)
-        cleaned = self._redactor.data(data)
-        return value if cleaned == data else msgspec.convert(cleaned, shape)
+        """A fact without secrets; only the records that may hold one are taken apart for it."""
+        if isinstance(value, tuple):
+            return tuple(self._clean(row, type(row)) for row in value)
+        if self._redactor.leaves_alone(msgspec.json.encode(value).decode()):
+            return value
+        return msgspec.convert(self._redactor.data(msgspec.to_builtins(value)), shape)
 
 
 Observer = Callable[[Probe], Awaitable[None]]
