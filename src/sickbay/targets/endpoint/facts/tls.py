@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 from msgspec import structs
 
 from sickbay.errors import Unreachable
@@ -55,13 +53,15 @@ class Certificate(Record):
     def _from(cls, one: Handshaken) -> Certificate:
         if not one.certificate:
             return cls(address=one.address, host=one.host, problem=one.problem, detail=one.detail)
+        from cryptography import x509  # noqa: PLC0415 (a tenth of a second, for endpoints only)
+
         certificate = x509.load_der_x509_certificate(one.certificate)
         try:
             extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
             names = [str(name.value) for name in extension.value]
         except x509.ExtensionNotFound:
             names = []
-        issuer = certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+        issuer = certificate.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         return cls(
             address=one.address,
             host=one.host,
