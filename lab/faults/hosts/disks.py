@@ -14,6 +14,7 @@ from lab.worlds.hosts import Hosts
     on="app1",
     cause="the journal has outgrown its share",
     proves=["claudebox:performance-monitoring/root-disk-below-80"],
+    how="a journal file of the machine's own, copied and made large",
 )
 def journal_fills_the_disk(app1: Machine) -> Iterator[None]:
     """The journal keeps all that it was ever told, and takes /var/log."""
