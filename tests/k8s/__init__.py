@@ -1,0 +1,1 @@
+"""Health tests of Kubernetes clusters."""
