@@ -30,6 +30,7 @@ HEALTHY = {
     "Cached: 400000 kB\nSwapTotal: 1000000 kB\nSwapFree: 1000000 kB\nCommitted_AS: 900000 kB",
     "vmstat": "pswpin 0\npswpout 0\noom_kill 0",
     "sys/fs/file-nr": "1000\t0\t100000",
+    "sys/vm/swappiness": "10",
     **{
         f"pressure/{resource}": "\n".join(
             f"{which} avg10=0.00 avg60=0.00 avg300=0.00 total=0" for which in ("some", "full")
@@ -202,6 +203,15 @@ class Hosts:
         shutil.copy(SETTINGS / "shop-app.service", root / "etc/systemd/system")
         _chroot(root, "systemctl", "--quiet", "enable", "shop-app")
         (root / "etc/nginx/sites-enabled/default").unlink()
+        (root / "etc/shop").mkdir()
+        (root / "etc/shop/settings.toml").write_text("port = 8000\n")
+        (root / "usr/local/bin/shop-recover").write_text("#!/bin/sh\nsystemctl restart shop-app\n")
+        (root / "var/backups/shop-1.dump").write_text("x" * 2000)
+        (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n{APP} app1\n{DB} db1.lab\n")
+        (root / "etc/sysctl.d/60-shop.conf").write_text("vm.swappiness = 10\n")
+        _chroot(root, "chown", "shop:", "/etc/shop/settings.toml")
+        _chroot(root, "chmod", "640", "/etc/shop/settings.toml")
+        _chroot(root, "chmod", "755", "/usr/local/bin/shop-recover")
         (root / "etc/ssl/shop.pem").write_bytes(self.authority.server("app1.lab").both)
         _chrony(root, f"server {DB} iburst minpoll 0 maxpoll 2\n")
 
@@ -256,7 +266,7 @@ class Hosts:
             machine.run(
                 "systemctl reset-failed"
             )  # units of the boot that mind being in a container
-            machine.run("mkdir -p /run/view/pressure /run/view/sys/fs")
+            machine.run("mkdir -p /run/view/pressure /run/view/sys/fs /run/view/sys/vm")
             self.view(machine)
             for name in HEALTHY:
                 machine.run(f"mount --bind /run/view/{name} /proc/{name}")

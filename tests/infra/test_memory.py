@@ -31,6 +31,7 @@ def test_memory_is_available(memory: Memory, limits: HostLimits) -> None:
     "one process holds most of it",
     remedy="Look into that process: restart it for relief, bound it (MemoryMax= in its unit), and "
     "hunt the leak if it grows at steady load.",
+    because="host.process-large",
 )
 def one_process(largest_processes: tuple[LargestProcess, ...], limits: HostLimits) -> object:
     return [one for one in largest_processes if one.memory_fraction > limits.process_memory]
@@ -51,6 +52,31 @@ def no_swap(memory: Memory) -> object:
 def overcommitted(memory: Memory) -> object:
     promised = memory.committed
     return memory if promised and promised > memory.total + memory.swap_total else None
+
+
+@symptom(
+    "host.process-large",
+    severity="major",
+    signals=[
+        "claudebox:high-memory-usage/no-memory-hog",
+        "neurallog:high-memory/no-process-hoards-memory",
+        "sergas:high-memory-usage/largest-process",
+    ],
+)
+def test_no_process_holds_most_of_the_memory(
+    largest_processes: tuple[LargestProcess, ...], limits: HostLimits
+) -> None:
+    """One process has most of the memory; what else runs here is next to have none."""
+    assert worst(largest_processes, "memory_fraction") <= limits.process_memory
+
+
+@test_no_process_holds_most_of_the_memory.cause(
+    "nothing bounds it",
+    remedy="Set MemoryMax= in its unit (or its own cache and heap settings); where it is meant to have "
+    "the machine to itself, raise process_memory for this host.",
+)
+def unbounded(largest_processes: tuple[LargestProcess, ...], limits: HostLimits) -> object:
+    return [one for one in largest_processes if one.memory_fraction > limits.process_memory]
 
 
 @symptom(

@@ -105,6 +105,14 @@ def redirect_loop(contact: Contact) -> object:
 
 
 @test_endpoint_answers.cause(
+    "the file of authorities to trust cannot be read",
+    remedy="Correct ca_file in the inventory: a PEM file on the machine that runs this.",
+)
+def bad_ca_file(contact: Contact) -> object:
+    return _when(contact, "bad-ca-file")
+
+
+@test_endpoint_answers.cause(
     "the URL is not one", remedy="Write it as https://host:port/path in the inventory."
 )
 def bad_url(contact: Contact) -> object:

@@ -12,6 +12,10 @@ from lab.fault import fault
 from lab.worlds.hosts import HEALTHY, Hosts
 
 SHOWN = "shown to the machine in /proc, as its kernel is shared"
+_HOG = (
+    "systemd-run -q --unit=hog python3 -c 'x = bytearray(60000000); import time; time.sleep(600)'"
+)
+_HOG_IS_LARGE = "[ $(ps -o rss= -p $(systemctl show --value -p MainPID hog)) -gt 60000 ]"
 _STALLED = "some avg10=60.00 avg60={share} avg300=9.00 total=1\nfull avg10=40.00 avg60=30.00 avg300=2.00 total=1"
 
 
@@ -54,12 +58,38 @@ def memory_is_overcommitted(hosts: Hosts) -> Iterator[None]:
     hosts.view(hosts.app1)
 
 
-@fault("host.memory-short", on="app1", cause="one process holds most of it", how=SHOWN)
+@fault(
+    "host.process-large",
+    on="app1",
+    cause="nothing bounds it",
+    proves=[
+        "claudebox:high-memory-usage/no-memory-hog",
+        "neurallog:high-memory/no-process-hoards-memory",
+        "sergas:high-memory-usage/largest-process",
+    ],
+    how="real; the machine's size is shown to it in /proc",
+)
+def one_process_outgrows_all_others(hosts: Hosts) -> Iterator[None]:
+    """A process holds 60 of the 100 MB that the machine has; there is enough left."""
+    hosts.app1.run(_HOG)
+    hosts.app1.wait_for(_HOG_IS_LARGE)
+    hosts.view(hosts.app1, {"meminfo": _meminfo(MemTotal=100_000, MemAvailable=30_000)})
+    yield
+    hosts.app1.run("systemctl stop hog")
+    hosts.view(hosts.app1)
+
+
+@fault(
+    "host.memory-short",
+    on="app1",
+    cause="one process holds most of it",
+    also=["host.process-large@app1"],
+    how=SHOWN,
+)
 def one_process_holds_the_memory(hosts: Hosts) -> Iterator[None]:
     """A process holds 60 of the 100 MB that the machine has."""
-    program = "x = bytearray(60000000); import time; time.sleep(600)"
-    hosts.app1.run(f"systemd-run -q --unit=hog python3 -c '{program}'")
-    hosts.app1.wait_for("[ $(ps -o rss= -p $(systemctl show --value -p MainPID hog)) -gt 60000 ]")
+    hosts.app1.run(_HOG)
+    hosts.app1.wait_for(_HOG_IS_LARGE)
     hosts.view(hosts.app1, {"meminfo": _meminfo(MemTotal=100_000, MemAvailable=5_000)})
     yield
     hosts.app1.run("systemctl stop hog")
@@ -84,15 +114,21 @@ def swap_fills(hosts: Hosts) -> Iterator[None]:
     hosts.view(hosts.app1)
 
 
-@fault("host.swapping", on="app1", cause="one process holds most of the memory", how=SHOWN)
+@fault(
+    "host.swapping",
+    on="app1",
+    cause="one process holds most of the memory",
+    also=["host.process-large@app1"],
+    how=SHOWN,
+)
 def pages_move_in_and_out_of_swap(hosts: Hosts) -> Iterator[None]:
     """The counters of swapped pages rise by thousands each second."""
     hosts.app1.run(
         "systemd-run -q --unit=swapper sh -c 'n=0; while :; do n=$((n+500)); "
         'printf "pswpin $n\\npswpout $n\\noom_kill 0\\n" >/run/view/vmstat; sleep 0.1; done\'\n'
-        "systemd-run -q --unit=hog python3 -c 'x = bytearray(60000000); import time; time.sleep(600)'"
+        f"{_HOG}"
     )
-    hosts.app1.wait_for("[ $(ps -o rss= -p $(systemctl show --value -p MainPID hog)) -gt 60000 ]")
+    hosts.app1.wait_for(_HOG_IS_LARGE)
     hosts.app1.run(
         f"cat >/run/view/meminfo <<'END'\n{_meminfo(MemTotal=100_000, MemAvailable=50_000)}\nEND"
     )

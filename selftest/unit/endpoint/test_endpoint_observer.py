@@ -72,7 +72,7 @@ def _site(certificate: Path | None = None, **settings: Any) -> Iterator[int]:
         for name, value in settings.items():
             setattr(context, name, value)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield server.server_address[1]
     finally:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from sickbay.inventory.base import Entry, Part, Secret
 from sickbay.inventory.limits import Limits, limit
@@ -36,7 +36,7 @@ class Expectation(Part):
     status: Status | tuple[Status, ...] = Field(
         200, description="HTTP status, or several that are fine"
     )
-    json_values: dict[str, Any] = Field(
+    json_values: dict[str, JsonValue] = Field(
         {}, alias="json", description="dotted path in the JSON body to the value it must have"
     )
     headers: dict[str, Pattern] = Field(

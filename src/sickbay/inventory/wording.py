@@ -34,6 +34,7 @@ _EXPECTED = {
 _ABOUT_FIELD = {
     "missing": "this key is missing",
     "string_pattern_mismatch": "does not have the right form",
+    "invalid-json-value": "expected what JSON can hold; put a date in quotes",
 }
 _BOUNDS = {
     "greater_than": ("more than", "gt"), "greater_than_equal": ("at least", "ge"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ async def observe(probe: Probe) -> None:
     entry = probe.target.entry
     assert isinstance(entry, EndpointEntry)
     place = _Place(entry)
+    _check_authorities(entry, place)
     await _together(_name_servers(probe, place), _addresses_then_all(probe, entry, place))
 
 
@@ -39,16 +41,20 @@ class _Place:
     """Where the URL points."""
 
     def __init__(self, entry: EndpointEntry) -> None:
-        parts = urlsplit(entry.url.get_secret_value())
-        if parts.scheme not in _PORTS or not parts.hostname:
+        try:
+            parts = urlsplit(entry.url.get_secret_value())
+            scheme, host, port = parts.scheme, parts.hostname, parts.port
+        except ValueError:  # brackets that do not match, a port that is none
+            scheme, host, port = "", None, None
+        if scheme not in _PORTS or not host:
             raise Unreachable(
                 "the URL is not an http:// or https:// address",
                 "mend the url in the inventory",
                 failure="bad-url",
             )
-        self.host = parts.hostname
-        self.secure = parts.scheme == "https"
-        self.port = parts.port or _PORTS[parts.scheme]
+        self.host = host
+        self.secure = scheme == "https"
+        self.port = port or _PORTS[scheme]
 
     @property
     def named(self) -> bool:
@@ -58,6 +64,20 @@ class _Place:
         except ValueError:
             return self.host != "localhost" and not self.host.endswith(".localhost")
         return False
+
+
+def _check_authorities(entry: EndpointEntry, place: _Place) -> None:
+    """Tell an unusable ``ca_file`` for what it is, and not for a fault of the endpoint."""
+    if not place.secure or entry.ca_file is None:
+        return
+    try:
+        ssl.create_default_context(cafile=entry.ca_file)
+    except OSError as error:  # SSLError is one
+        raise Unreachable(
+            f"the ca_file {entry.ca_file} cannot be used: {error.strerror or error}",
+            "mend the ca_file in the inventory: a PEM file with the authorities' certificates",
+            failure="bad-ca-file",
+        ) from None
 
 
 async def _addresses_then_all(probe: Probe, entry: EndpointEntry, place: _Place) -> None:

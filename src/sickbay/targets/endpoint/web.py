@@ -114,12 +114,26 @@ class _Session(requests.Session):
         super().__init__()
         self.trust_env = False
         self.max_redirects = MOST_REDIRECTS
+        self._own_headers = tuple(entry.headers)
         if entry.ca_file:
             self.verify = entry.ca_file
         self.headers["User-Agent"] = "sickbay"
         adapter = _Adapter(clock)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Give the inventory's headers to nobody but whom they are for.
+
+        requests itself keeps back Authorization only; a key may stand in any header.
+        """
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+        old, new = response.request.url or "", prepared_request.url or ""
+        if self.should_strip_auth(old, new):  # type: ignore[no-untyped-call]
+            for name in self._own_headers:
+                prepared_request.headers.pop(name, None)
 
 
 class _Adapter(HTTPAdapter):

@@ -13,6 +13,8 @@ _SHOWN = 300
 """Characters of an unexpected body that are kept as evidence."""
 _HEADERS = ("content-type", "location", "retry-after", "server", "www-authenticate")
 _MISSING = "(missing)"
+_ABSENT = object()
+"""What a path leads to where the document has no such value; equal to nothing that it could have."""
 _SERVER_ERROR = 500
 
 
@@ -68,7 +70,11 @@ class HttpAnswer(Record):
             tls=raw.phases.get("tls", 0.0),
             first_byte=raw.phases.get("first_byte", 0.0),
             redirects=raw.redirects,
-            headers={name: raw.headers[name] for name in _HEADERS if name in raw.headers},
+            headers={
+                name: _without_query(raw.headers[name]) if name == "location" else raw.headers[name]
+                for name in _HEADERS
+                if name in raw.headers
+            },
             excerpt="" if fine else _text(raw.body)[:_SHOWN],
         )
 
@@ -115,8 +121,8 @@ def _json_mismatches(raw: Exchanged) -> list[HttpMismatch]:
     mismatches = []
     for path, expected in raw.expect.json_values.items():
         found = _at(document, path)
-        if found != expected:
-            shown = found if found == _MISSING else json.dumps(found)
+        if not _same(found, expected):
+            shown = _MISSING if found is _ABSENT else json.dumps(found)
             mismatches.append(
                 HttpMismatch(
                     name=path, part="json", expected=json.dumps(expected), found=shown[:_SHOWN]
@@ -143,8 +149,26 @@ def _at(document: Any, path: str) -> Any:
         elif isinstance(document, list) and step.isdigit() and int(step) < len(document):
             document = document[int(step)]
         else:
-            return _MISSING
+            return _ABSENT
     return document
+
+
+def _same(found: Any, expected: Any) -> bool:
+    """Whether two JSON values are equal; Python takes true for 1, and JSON does not."""
+    if isinstance(found, bool) or isinstance(expected, bool):
+        return found is expected
+    if isinstance(found, list) and isinstance(expected, list):
+        return len(found) == len(expected) and all(map(_same, found, expected))
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(
+            _same(value, expected[key]) for key, value in found.items()
+        )
+    return bool(found == expected)
+
+
+def _without_query(location: str) -> str:
+    """An address without what may hold a key."""
+    return re.split("[?#]", location, maxsplit=1)[0]
 
 
 def _text(body: bytes) -> str:

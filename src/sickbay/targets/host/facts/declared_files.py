@@ -1,0 +1,171 @@
+"""The files that the inventory declares: whether they are there, whose, how old, how large."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from sickbay.errors import Denied, NotApplicable
+from sickbay.facts import Record, fact
+from sickbay.inventory.host import DeclaredFile, HostEntry
+from sickbay.targets.host.command import Command
+
+# Patterns are taken apart by the shell, with nothing to split words at. A directory that may not be
+# searched hides what is in it: then the nearest one that can be seen tells so.
+_LOOK = """
+look() {
+  newest=
+  for path in $1; do
+    [ -e "$path" ] || [ -L "$path" ] || continue
+    if [ -z "$newest" ] || [ "$path" -nt "$newest" ]; then newest=$path; fi
+  done
+  if [ -n "$newest" ]; then
+    stat -L -c "there %s %a %U %G %Y $newest" "$newest" 2>/dev/null || echo "dangling $newest"
+    return
+  fi
+  near=$1
+  while near=${near%/*}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
+  if [ -x "${near:-/}" ]; then echo "missing ${near:-/}"; else echo "hidden ${near:-/}"; fi
+}
+IFS=
+"""
+
+
+def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
+    if not entry.files:
+        return None
+    return _LOOK + "\n".join(f"look {shlex.quote(path)}" for path in entry.files) + "\nexit 0"
+
+
+@fact(
+    "found_files",
+    Command(
+        _script,
+        root=True,
+        grant="let the user search the directory (chmod o+x, or a group), or set sudo: true",
+    ),
+)
+class FoundFile(Record):
+    """A declared file as it was found (stat(1)); of a pattern the newest one.
+
+    ``state`` is ``there``, ``dangling`` (a link to nothing) or ``missing``; ``near`` is then the
+    nearest directory that there is. ``rights`` are octal, ``size`` in bytes, ``changed`` in seconds
+    since 1970.
+    """
+
+    path: str
+    state: str
+    rights: str = ""
+    owner: str = ""
+    group: str = ""
+    size: int = 0
+    changed: int = 0
+    near: str = ""
+
+    @classmethod
+    def parse(cls, out: str) -> tuple[FoundFile, ...]:
+        """Parse one line for each declared file, in their order."""
+        if not out:
+            raise NotApplicable("the inventory declares no files for this host")
+        return tuple(cls._from(line) for line in out.strip("\n").split("\n"))
+
+    @classmethod
+    def _from(cls, line: str) -> FoundFile:
+        state, _, rest = line.partition(" ")
+        if state == "hidden":
+            raise Denied(
+                f"the directory {rest} may not be searched by this user",
+                "let the user search it (chmod o+x, or a group), or set sudo: true for this host",
+            )
+        if state == "there":
+            size, rights, owner, group, changed, path = rest.split(" ", 5)
+            if not path.startswith("/"):
+                raise ValueError(f"{path[:80]!r} is not an absolute path")
+            return cls(
+                path=path,
+                state=state,
+                rights=f"{int(rights, 8):03o}",
+                owner=owner,
+                group=group,
+                size=int(size),
+                changed=int(changed),
+            )
+        if state not in {"dangling", "missing"} or not rest.startswith("/"):
+            raise ValueError(f"{line[:80]!r} tells of no file")
+        return cls(path=rest, state=state, near=rest if state == "missing" else "")
+
+
+class JudgedFile(Record):
+    """A declared file beside what the inventory wants of it."""
+
+    path: str
+    declared: str
+    state: str
+    rights: str
+    owner: str
+    group: str
+    size: int
+    age_seconds: float
+    near: str
+    wanted: dict[str, Any]
+
+    @property
+    def lacks_its_directory(self) -> bool:
+        """It is missing, and so is the directory that it should be in."""
+        return self.state == "missing" and self.near != (self.declared.rpartition("/")[0] or "/")
+
+    @property
+    def excess(self) -> str:
+        """The rights that it has beyond those wanted, in octal; empty where there are none."""
+        if self.state != "there" or self.wanted["rights"] is None:
+            return ""
+        more = int(self.rights, 8) & 0o777 & ~int(self.wanted["rights"], 8)
+        return f"{more:03o}" if more else ""
+
+    @property
+    def belongs_elsewhere(self) -> bool:
+        """It belongs to another account or group than wanted."""
+        pairs = ((self.owner, self.wanted["owner"]), (self.group, self.wanted["group"]))
+        return self.state == "there" and any(is_ != want for is_, want in pairs if want is not None)
+
+    @property
+    def cannot_be_executed(self) -> bool:
+        return (
+            self.state == "there" and self.wanted["executable"] and not int(self.rights, 8) & 0o111
+        )
+
+    @property
+    def is_stale(self) -> bool:
+        oldest = self.wanted["max_age"]
+        return self.state == "there" and oldest is not None and self.age_seconds > oldest
+
+    @property
+    def is_too_small(self) -> bool:
+        least = self.wanted["min_size"]
+        return self.state == "there" and least is not None and self.size < least
+
+
+def judged_files(
+    entry: HostEntry, found: tuple[FoundFile, ...], now: float
+) -> tuple[JudgedFile, ...]:
+    """The declared files with what was found of each. ``now`` in seconds since 1970."""
+    return tuple(
+        _judged(declared, wanted, one, now)
+        for (declared, wanted), one in zip(entry.files.items(), found, strict=True)
+    )
+
+
+def _judged(declared: str, wanted: DeclaredFile, one: FoundFile, now: float) -> JudgedFile:
+    return JudgedFile(
+        path=declared if one.state == "missing" else one.path,
+        declared=declared,
+        state=one.state,
+        rights=one.rights,
+        owner=one.owner,
+        group=one.group,
+        size=one.size,
+        age_seconds=max(0.0, now - one.changed) if one.state == "there" else 0.0,
+        near=one.near,
+        wanted=wanted.model_dump(),
+    )

@@ -1,0 +1,95 @@
+"""The addresses that this host has to reach, tried from where it stands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from sickbay.errors import NotApplicable, Unsupported
+from sickbay.facts import Record, fact
+from sickbay.inventory.host import HostEntry
+from sickbay.targets.host.command import Command
+
+_SECONDS = 3
+# All at once, each under its own time. A connection is opened and closed; nothing is sent.
+_TRY = f"""
+try() {{
+  host=${{1%:*}}; port=${{1##*:}}; host=${{host#[}}; host=${{host%]}}
+  case $host in *[!0-9a-fA-F.:]*)
+    if command -v getent >/dev/null 2>&1 && ! getent ahosts "$host" >/dev/null 2>&1; then
+      echo "$1 unresolved"; return
+    fi ;;
+  esac
+  if command -v bash >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1; then
+    said=$(timeout {_SECONDS} bash -c ': </dev/tcp/"$0"/"$1"' "$host" "$port" 2>&1)
+  elif command -v nc >/dev/null 2>&1; then
+    said=$(nc -z -w {_SECONDS} "$host" "$port" 2>&1)
+  else
+    echo "$1 untried"; return
+  fi
+  ended=$?; echo "$1 $ended $(echo "$said" | tr '\n' ' ')"
+}}
+"""
+_TIMED_OUT = frozenset(("124", "143"))
+"""timeout(1): it ended the command; 143 is what BusyBox says."""
+_WORDS = (
+    (("refused",), "refused"),
+    (("no route", "unreachable"), "no-route"),
+    (("timed out",), "timed-out"),
+    (("name or service", "not known", "bad address", "resolve"), "unresolved"),
+)
+
+
+def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
+    if not entry.reaches:
+        return None
+    return _TRY + " ".join(f"try {shlex.quote(one)} &" for one in entry.reaches) + " wait; exit 0"
+
+
+@fact("peers", Command(_script))
+class Peer(Record):
+    """A TCP address that this host has to reach, and how trying went.
+
+    ``outcome`` is ``connected``, ``unresolved``, ``refused``, ``no-route``, ``timed-out`` or
+    ``failed``; ``said`` is what the tool said of it.
+    """
+
+    address: str
+    outcome: str
+    said: str = ""
+
+    @classmethod
+    def parse(cls, out: str) -> tuple[Peer, ...]:
+        """Parse a line for each address: how the tool ended, and what it said."""
+        if not out:
+            raise NotApplicable("the inventory names no addresses that this host has to reach")
+        return tuple(
+            sorted((cls._from(line) for line in out.splitlines()), key=lambda p: p.address)
+        )
+
+    @classmethod
+    def _from(cls, line: str) -> Peer:
+        address, _, rest = line.partition(" ")
+        ended, _, said = rest.partition(" ")
+        if ended == "untried":
+            raise Unsupported(
+                "neither bash with timeout nor nc is there to try a connection with",
+                "install netcat-openbsd, or bash and coreutils",
+            )
+        if ":" not in address or not (
+            ended == "unresolved" or (ended.isascii() and ended.isdigit())
+        ):
+            raise ValueError(f"{line[:80]!r} tells of no address")
+        return cls(address=address, outcome=_outcome(ended, said), said=said.strip()[:200])
+
+
+def _outcome(ended: str, said: str) -> str:
+    if ended == "unresolved":
+        return ended
+    if ended == "0":
+        return "connected"
+    if ended in _TIMED_OUT:
+        return "timed-out"
+    small = said.lower()
+    return next((name for words, name in _WORDS if any(w in small for w in words)), "failed")
