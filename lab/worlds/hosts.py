@@ -163,6 +163,11 @@ class Hosts:
         """Until the shop listens."""
         self.app1.wait_for("ss -Hltn sport = :8000 | grep -q LISTEN")
 
+    def wait_for_replica(self) -> None:
+        """Until Redis's replica has its master again."""
+        cli = f"redis-cli -p 6380 --no-auth-warning -a {self.passwords['redis']} info replication"
+        self.db1.wait_for(f"{cli} | grep -q master_link_status:up")
+
     # ------------------------------------------------------------------ how they are made
 
     def _prepare(self, root: Path, name: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -30,7 +30,25 @@ def running(name: str) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """The world that a test is parametrised with, one at a time, started once."""
-    with running(request.param) as started:
-        yield started
+def worlds() -> Iterator[Callable[[str], World]]:
+    """Gives the world of a name: the one that runs, or a new one in its place."""
+    with ExitStack() as stack:
+        now: dict[str, World] = {}
+
+        def world(name: str) -> World:
+            if name not in now:
+                stack.close()
+                now.clear()
+                now[name] = stack.enter_context(running(name))
+            return now[name]
+
+        yield world
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> World:
+    """The world that a test is parametrised with, started once for all that follow each other.
+
+    Not a fixture with parameters of its own: of those, pytest makes a new one for every test.
+    """
+    return worlds(request.param)

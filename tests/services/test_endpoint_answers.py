@@ -13,6 +13,7 @@ _RATE_LIMITED = 429
 _NOT_LET_IN = (401, 403)
 _NOT_FOUND = (404, 410)
 _BEHIND = [
+    "host.peer-unreachable",
     "host.unit-failed",
     "host.unit-inactive",
     "host.unit-flapping",
@@ -236,6 +237,7 @@ def other_value(http_mismatches: tuple[HttpMismatch, ...]) -> object:
         "sergas:high-response-times/request-phases",
     ],
     explained_by=[
+        "host.peer-unreachable",
         "host.overloaded",
         "host.pressure-high",
         "host.memory-short",

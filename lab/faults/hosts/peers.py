@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lab.fault import fault
 from lab.machines import Machine
-from lab.worlds.hosts import DB
+from lab.worlds.hosts import DB, Hosts
 
 
 @fault(
@@ -20,12 +20,12 @@ from lab.worlds.hosts import DB
         "sergas:cognee-down/cognee-port-reachable",
     ],
 )
-def peer_does_not_listen(db1: Machine) -> Iterator[None]:
+def peer_does_not_listen(hosts: Hosts) -> Iterator[None]:
     """Redis on the other machine is stopped."""
-    db1.run("systemctl stop redis-server")
+    hosts.db1.run("systemctl stop redis-server")
     yield
-    db1.run("systemctl start redis-server")
-    db1.wait_for("ss -Hltn sport = :6379 | grep -q LISTEN; sleep 2")
+    hosts.db1.run("systemctl start redis-server")
+    hosts.wait_for_replica()
 
 
 @fault(
@@ -45,7 +45,6 @@ def name_of_a_peer_is_not_known(app1: Machine) -> Iterator[None]:
     "host.peer-unreachable",
     on="app1",
     cause="there is no way to it",
-    also=["endpoint.server-error@shop"],
 )
 def route_to_a_peer_is_missing(app1: Machine) -> Iterator[None]:
     """This machine's routes lead nowhere for the other one."""
@@ -59,7 +58,6 @@ def route_to_a_peer_is_missing(app1: Machine) -> Iterator[None]:
     "host.peer-unreachable",
     on="app1",
     cause="a firewall drops it, or the other machine is down",
-    also=["endpoint.server-error@shop"],
 )
 def peer_drops_what_is_sent(app1: Machine) -> Iterator[None]:
     """What is sent to the other machine disappears."""

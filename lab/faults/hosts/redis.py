@@ -32,12 +32,7 @@ def redis_was_stopped(hosts: Hosts) -> Iterator[None]:
     yield
     hosts.db1.run("systemctl start redis-server")
     hosts.db1.wait_for("ss -Hltn sport = :6379 | grep -q LISTEN")
-    _wait_for_link(hosts)
-
-
-def _wait_for_link(hosts: Hosts) -> None:
-    cli = f"redis-cli -p 6380 --no-auth-warning -a {hosts.passwords['redis']} info replication"
-    hosts.db1.wait_for(f"{cli} | grep -q master_link_status:up")
+    hosts.wait_for_replica()
 
 
 @fault("redis.unreachable", on="cache", cause="user or password are wrong")
@@ -60,7 +55,7 @@ def redis_hangs(hosts: Hosts) -> Iterator[None]:
     hosts.db1.run("kill -STOP $(systemctl show --value -p MainPID redis-server)")
     yield
     hosts.db1.run("kill -CONT $(systemctl show --value -p MainPID redis-server)")
-    _wait_for_link(hosts)
+    hosts.wait_for_replica()
 
 
 @fault("redis.unreachable", on="cache", cause="it takes no more clients")
@@ -277,7 +272,7 @@ def replica_is_not_let_in(hosts: Hosts) -> Iterator[None]:
     hosts.app1.run("sleep 1.2")
     yield
     hosts.redis(f"CONFIG SET masterauth {hosts.passwords['redis']}", port=6380)
-    _wait_for_link(hosts)
+    hosts.wait_for_replica()
 
 
 @fault(
