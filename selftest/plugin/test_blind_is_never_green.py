@@ -78,3 +78,25 @@ def test_targets_that_cannot_be_seen_are_findings_and_none_passes(
         assert target["state"].get("seconds", 0) < DEADLINE + 1, name
     assert took < DEADLINE + 15
     assert "Traceback" not in result.stdout.str()
+
+
+def test_silent_target_costs_its_deadline_once_and_delays_no_other(
+    pytester: pytest.Pytester,
+) -> None:
+    """Whatever is asked of it, by however many tests; the others are looked at meanwhile."""
+    with served(silent) as deaf, nobody() as closed:
+        pytester.makefile(
+            ".yaml",
+            one=f"hosts:\n  deaf: {{address: 127.0.0.1, port: {deaf}, user: nobody, deadline: 4 s}}\n"
+            f'redis:\n  closed: {{url: "redis://127.0.0.1:{closed}/0", deadline: 4 s}}\n',
+        )
+        result = pytester.runpytest_subprocess(str(HEALTH_TESTS), "--hosts=one.yaml", "-q")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    snapshot = json.loads((pytester.path / "reports/latest/snapshot.json").read_text())
+    seconds = {
+        name: one["state"]["seconds"] for name, one in snapshot["targets"].items() if one["state"]
+    }
+    assert 2 < seconds["deaf"] < 5
+    assert seconds["closed"] < 2
+    took = json.loads((pytester.path / "reports/latest/diagnosis.json").read_text())["run"]
+    assert took["duration_s"] < 4 + 3
