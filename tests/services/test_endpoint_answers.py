@@ -234,7 +234,6 @@ def other_value(http_mismatches: tuple[HttpMismatch, ...]) -> object:
         "ai-orchestrator-hub:response-slow/response-time",
         "claude-projects-api:slow-responses/response-under-2s",
         "sergas:high-response-times/accounts-endpoint-time",
-        "sergas:high-response-times/request-phases",
     ],
     explained_by=[
         "host.peer-unreachable",

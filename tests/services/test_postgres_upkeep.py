@@ -50,10 +50,6 @@ def old_transaction(sessions: tuple[Session, ...], limits: PostgresLimits) -> ob
 @symptom(
     "postgres.invalid-index",
     severity="minor",
-    signals=[
-        "ai-orchestrator-hub:database-maintenance/indexes-sound",
-        "sergas:slow-queries/expected-indexes",
-    ],
 )
 def test_indexes_are_valid(invalid_indexes: tuple[InvalidIndex, ...]) -> None:
     """An invalid index costs every write and serves no read."""
@@ -71,7 +67,6 @@ def unfinished(invalid_indexes: tuple[InvalidIndex, ...]) -> object:
 @symptom(
     "postgres.pending-restart",
     severity="minor",
-    signals=["sergas:pool-exhausted/no-pending-restart"],
 )
 def test_settings_are_in_force(pending_settings: tuple[PendingSetting, ...]) -> None:
     """A changed setting that waits for a restart surprises whoever restarts next."""

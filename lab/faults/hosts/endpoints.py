@@ -290,7 +290,6 @@ def shop_takes_its_time(hosts: Hosts) -> Iterator[None]:
     "endpoint.slow",
     on="page",
     cause="the answer itself is long or comes slowly",
-    proves=["sergas:high-response-times/request-phases"],
 )
 def page_comes_in_drips(hosts: Hosts) -> Iterator[None]:
     """The page is sent at a few kilobytes a second."""

@@ -306,10 +306,6 @@ def old_transaction_keeps_dead_rows(hosts: Hosts) -> Iterator[None]:
     on="main",
     cause="CREATE INDEX CONCURRENTLY did not come to its end",
     also=["postgres.invalid-index@standby"],
-    proves=[
-        "ai-orchestrator-hub:database-maintenance/indexes-sound",
-        "sergas:slow-queries/expected-indexes",
-    ],
 )
 def index_was_left_half_made(hosts: Hosts) -> Iterator[None]:
     """A unique index could not be made, as there are duplicates, and was left behind."""
@@ -325,7 +321,6 @@ def index_was_left_half_made(hosts: Hosts) -> Iterator[None]:
 @fault(
     "postgres.pending-restart",
     on="main",
-    proves=["sergas:pool-exhausted/no-pending-restart"],
 )
 def setting_waits_for_a_restart(hosts: Hosts) -> Iterator[None]:
     """max_connections was raised, and nobody dared to restart."""

@@ -126,6 +126,33 @@ def test_example_shows_every_key_and_limit() -> None:
     assert missing == []
 
 
+# ---------------------------------------------------------------------- the documented systems
+
+SYSTEMS = ("ai-orchestrator-hub", "claude-projects-api", "claudebox", "neurallog", "sergas")
+"""Those of the catalogue, each with an inventory of its own."""
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_system_of_the_catalogue_has_an_inventory_that_loads(system: str) -> None:
+    """With nothing but its variables set, all of which its first lines name."""
+    path = INVENTORIES / f"{system}.yaml"
+    text = path.read_text()
+    heading = text.partition("\n\n")[0]
+    variables = set(re.findall(r"\$\{(\w+)", text))
+    assert [name for name in sorted(variables) if name not in heading] == []
+    values = {
+        name: "postgresql://h/x" if "DATABASE" in name
+        else "redis://h" if "REDIS" in name
+        else "https://h" if "PUBLIC" in name
+        else "abcdefgh"
+        for name in variables
+        if not name.endswith("FILE")
+    }  # fmt: skip
+    inventory = load(path, values)
+    assert inventory.targets
+    assert inventory.warnings == ()
+
+
 # ---------------------------------------------------------------------- the command line
 
 
