@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sickbay.judge import offenders
+from sickbay.inventory.host import HostLimits
+from sickbay.judge import offenders, worst
 from sickbay.symptoms import symptom
 from sickbay.targets.host.facts.clock import Clock
 
@@ -32,3 +33,26 @@ def no_service(clock: Clock) -> object:
 )
 def no_server(clock: Clock) -> object:
     return clock if clock.service != "none" else None
+
+
+@symptom(
+    "host.clock-off",
+    severity="major",
+    signals=[
+        "claudebox:sessions-expire-immediately/clock-offset",
+        "claude-projects-api:signature-mismatch/clock-in-sync",
+    ],
+    explained_by=["host.clock-unsynchronised"],
+)
+def test_clock_is_right(clock: Clock, limits: HostLimits) -> None:
+    """The time service knows the right time, and the clock shows another."""
+    assert worst([clock], "offset_seconds") < limits.clock_offset
+
+
+@test_clock_is_right.cause(
+    "the time service corrects a large error only slowly, or may not set the clock",
+    remedy="chronyc makestep (or restart the time service) sets it at once: stop what minds a jump, "
+    "such as a database, before. In a virtual machine look at the hypervisor's own clock.",
+)
+def slowly_corrected(clock: Clock, limits: HostLimits) -> object:
+    return clock if (clock.offset_seconds or 0) >= limits.clock_offset else None

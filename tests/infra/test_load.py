@@ -53,7 +53,10 @@ def stolen_time(activity: Activity, limits: HostLimits) -> object:
 @symptom(
     "host.pressure-high",
     severity="major",
-    signals=["claudebox:high-memory-usage/memory-pressure"],
+    signals=[
+        "claudebox:high-memory-usage/memory-pressure",
+        "ai-orchestrator-hub:memory-high/memory-stall",
+    ],
 )
 def test_work_is_not_stalled(pressures: tuple[Pressure, ...], limits: HostLimits) -> None:
     """Work stood still for much of the last minute because memory, disks or CPUs were short."""

@@ -15,6 +15,7 @@ from sickbay.targets.host.facts.listeners import Listener, declared_ports
         "claudebox:connection-timeouts/api-port-listening",
         "claudebox:connection-timeouts/bolt-port-listening",
         "claude-projects-api:local-testing/local-port-listening",
+        "sergas:balancer-health-check-failures/listens-beyond-loopback",
     ],
     explained_by=["host.unit-failed", "host.unit-inactive", "host.unit-flapping"],
 )

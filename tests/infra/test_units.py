@@ -51,6 +51,10 @@ def test_no_unit_has_failed(units: tuple[Unit, ...]) -> None:
         "ai-orchestrator-hub:service-not-started/unit-active",
         "ai-orchestrator-hub:database-unreachable/server-running",
         "claudebox:health-check-script/claudebox-unit-active",
+        "claudebox:system-down/nginx-active",
+        "claudebox:system-down/neo4j-active",
+        "claudebox:system-down/redis-active",
+        "claudebox:connection-timeouts/sshd-active",
     ],
 )
 def test_declared_units_are_active(units: tuple[Unit, ...]) -> None:

@@ -158,7 +158,10 @@ def load_is_high(hosts: Hosts) -> Iterator[None]:
     "host.pressure-high",
     on="app1",
     cause="memory is short",
-    proves=["claudebox:high-memory-usage/memory-pressure"],
+    proves=[
+        "claudebox:high-memory-usage/memory-pressure",
+        "ai-orchestrator-hub:memory-high/memory-stall",
+    ],
     how=SHOWN,
 )
 def work_waits_for_memory(hosts: Hosts) -> Iterator[None]:
@@ -264,4 +267,25 @@ def time_server_does_not_answer(hosts: Hosts) -> Iterator[None]:
     hosts.app1.run(
         f"sed -i 's/^server 192.0.2.99/server 192.0.2.12/' {settings}; systemctl restart chrony"
     )
+    hosts.app1.wait_for("chronyc -n tracking | grep -q 'Leap status.*Normal'")
+
+
+@fault(
+    "host.clock-off",
+    on="app1",
+    cause="the time service corrects a large error only slowly, or may not set the clock",
+    proves=[
+        "claudebox:sessions-expire-immediately/clock-offset",
+        "claude-projects-api:signature-mismatch/clock-in-sync",
+    ],
+    how="real; the clock is shared, so the server's time is taken with an offset",
+)
+def clock_is_half_a_minute_off(hosts: Hosts) -> Iterator[None]:
+    """The time server says that it is 30 s later; chrony may not touch the clock."""
+    settings = "/etc/chrony/chrony.conf"
+    hosts.app1.run(f"sed -i '/^server/s/$/ offset 30/' {settings}; systemctl restart chrony")
+    hosts.app1.wait_for("chronyc -n tracking | grep -q 'System time.*: [23][0-9]\\.'", seconds=30)
+    yield
+    hosts.app1.run(f"sed -i 's/ offset 30//' {settings}; systemctl restart chrony")
+    hosts.app1.wait_for("chronyc -n tracking | grep -q 'System time.*: 0\\.'")
     hosts.app1.wait_for("chronyc -n tracking | grep -q 'Leap status.*Normal'")

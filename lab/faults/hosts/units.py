@@ -99,6 +99,10 @@ def systemd_gives_up(hosts: Hosts) -> Iterator[None]:
         "ai-orchestrator-hub:service-not-started/unit-active",
         "sergas:component-down/app-unit-active",
         "claudebox:health-check-script/claudebox-unit-active",
+        "claudebox:system-down/nginx-active",
+        "claudebox:system-down/neo4j-active",
+        "claudebox:system-down/redis-active",
+        "claudebox:connection-timeouts/sshd-active",
     ],
 )
 def shop_was_stopped(hosts: Hosts) -> Iterator[None]:
@@ -227,7 +231,10 @@ def shop_listens_on_another_port(hosts: Hosts) -> Iterator[None]:
     "host.port-closed",
     on="db1",
     cause="it is listened on, but on another address than declared",
-    proves=["claudebox:connection-timeouts/bolt-port-listening"],
+    proves=[
+        "claudebox:connection-timeouts/bolt-port-listening",
+        "sergas:balancer-health-check-failures/listens-beyond-loopback",
+    ],
 )
 def database_listens_on_loopback_only(hosts: Hosts) -> Iterator[None]:
     """PostgreSQL takes connections from its own machine only."""

@@ -104,6 +104,7 @@ class HostLimits(Limits):
     cpu_pressure: Fraction = limit("50 %", "share of a minute in which work waited for a CPU")
     io_wait: Fraction = limit("20 %", "CPU time spent waiting for disks that explains a high load")
     unit_restarts: Count = limit(2, "restarts of a unit that has not been up for an hour since")
+    clock_offset: Duration = limit("2 s", "how far the clock may be from the time servers'")
     accept_queue_used: Fraction = limit(
         "80 %", "connections waiting to be accepted, of the backlog"
     )
