@@ -190,6 +190,7 @@ class Hosts:
             "apt-daily-upgrade.timer",
             "e2scrub_reap",
             "systemd-modules-load",
+            "fail2ban",
         ):
             _chroot(root, "systemctl", "--quiet", "mask", unit)
         (root / "etc/ssh/sshd_config.d/lab.conf").write_text("LogLevel VERBOSE\nUseDNS no\n")

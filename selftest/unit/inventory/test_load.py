@@ -74,7 +74,7 @@ SAID = [
     ),
     "inv.yaml:5: hosts.app2.port: has to be at most 65535",
     "inv.yaml:6: hosts.app2.tags: expected a list such as [a, b], not the text 'web'; write [web]",
-    "inv.yaml:7: hosts.app2.units[0]: expected text, not the number 1; put it in quotes",
+    "inv.yaml:7: hosts.app2.units: expected names of units such as [nginx, shop], or keys and values; put a name that is a number in quotes",
     "inv.yaml:8: hosts.app2.sudo: expected true or false, not the text 'maybe'",
     "inv.yaml:9: the key 3 is read as the number 3; put it in quotes",
     "inv.yaml:11: postgres.main.depends_on[0]: 'main' cannot rest on itself",

@@ -56,7 +56,7 @@ def test_hosts_local_may_be_refined_by_a_file(folder: Path) -> None:
     """For what has to run on this machine."""
     (folder / "local.yaml").write_text("hosts: {local: {connection: local, units: [cron]}}\n")
     for spec in (None, "local"):
-        assert only_host(chosen(spec, folder))[1]["units"] == ("cron",)
+        assert only_host(chosen(spec, folder))[1]["units"] == {"cron": {}}
 
 
 def test_hosts_unasked_foreign_local_file_is_left_out_with_a_warning(folder: Path) -> None:

@@ -2,93 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from sickbay.inventory.base import Entry, Part
+from sickbay.inventory.base import Entry
+from sickbay.inventory.declared.files import DeclaredFile
+from sickbay.inventory.declared.services import Units
+from sickbay.inventory.declared.words import HIGHEST_PORT, Address, Path, Port, Sysctl, Tool, Wanted
 from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Count, Duration, Fraction, Rate, Ratio, Size
-
-HIGHEST_PORT = 65535
-
-
-def _port(value: str | int) -> str | int:
-    number = re.fullmatch(r"(?:\S+:)?(\d{1,5})", str(value))
-    if number is None or not 1 <= int(number[1]) <= HIGHEST_PORT:
-        raise ValueError(f"expected a TCP port such as 5432 or 127.0.0.1:5432, not {value!r}")
-    return value
-
-
-def _unit(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9:_.\\@-]{1,255}", value) or value.startswith("-"):
-        raise ValueError(f"expected the name of a systemd unit such as nginx, not {value!r}")
-    return value
-
-
-def _path(value: str) -> str:
-    if not value.startswith("/") or not value.isprintable():
-        raise ValueError(f"expected an absolute path, not {value!r}")
-    return value
-
-
-def _address(value: str) -> str:
-    matched = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]{1,253}):(\d{1,5})", value)
-    if matched is None or value.startswith("-") or not 1 <= int(matched[2]) <= HIGHEST_PORT:
-        raise ValueError(f"expected HOST:PORT such as db.example.com:5432, not {value!r}")
-    return value
-
-
-def _tool(value: str) -> str:
-    if not re.fullmatch(r"[\w./+-]{1,200}", value) or value.startswith("-"):
-        raise ValueError(f"expected the name of a command such as curl, not {value!r}")
-    return value
-
-
-def _sysctl(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9_-]+(?:[./][a-zA-Z0-9_-]+)+", value):
-        raise ValueError(
-            f"expected the name of a kernel setting such as vm.swappiness, not {value!r}"
-        )
-    return value
-
-
-def _rights(value: str | int) -> str:
-    if not re.fullmatch(r"0?[0-7]{3}", str(value)):
-        raise ValueError(f"expected rights such as '640' (octal), not {value!r}")
-    return str(value)[-3:]
-
-
-def _wanted(value: str | int) -> str:
-    if not re.fullmatch(r"(?:>=|<=)? ?\S[^\n]*", str(value)):
-        raise ValueError(f"expected a value such as 10, or '>= 65536', not {value!r}")
-    return str(value)
-
-
-Path = Annotated[str, AfterValidator(_path)]
-Tool = Annotated[str, AfterValidator(_tool)]
-Address = Annotated[str, AfterValidator(_address)]
-Sysctl = Annotated[str, AfterValidator(_sysctl)]
-Rights = Annotated[str | int, AfterValidator(_rights)]
-Wanted = Annotated[str | int, AfterValidator(_wanted)]
-Port = Annotated[str | int, AfterValidator(_port)]
-Unit = Annotated[str, AfterValidator(_unit)]
-
-
-class DeclaredFile(Part):
-    """What a file (or directory) that has to be there has to be like."""
-
-    owner: str | None = Field(None, description="account that it belongs to")
-    group: str | None = Field(None, description="group that it belongs to")
-    rights: Rights | None = Field(
-        None, description="rights that it may have at most, in octal", examples=["640"]
-    )
-    executable: bool = Field(False, description="somebody has to be able to execute it")
-    max_age: Duration | None = Field(
-        None, description="how long ago it may have been changed", gt=0, examples=["26 h"]
-    )
-    min_size: Size | None = Field(None, description="bytes that it has to have", examples=["1 MiB"])
 
 
 class HostLimits(Limits):
@@ -143,10 +66,10 @@ class HostEntry(Entry):
     sudo: bool = Field(
         False, description="let what only root may see be asked with sudo -n (no password)"
     )
-    units: tuple[Unit, ...] = Field(
-        (),
-        description="systemd units that have to be active",
-        examples=[["nginx", "postgresql@15-main", "backup.timer"]],
+    units: Units = Field(
+        {},
+        description="systemd units that have to be active: their names, or of each what it has to be like",
+        examples=[["nginx", "postgresql@15-main", "backup.timer"], {"shop": {"user": "shop"}}],
     )
     ports: tuple[Port, ...] = Field(
         (),

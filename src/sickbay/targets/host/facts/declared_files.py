@@ -8,7 +8,8 @@ from typing import Any
 
 from sickbay.errors import Denied, NotApplicable
 from sickbay.facts import Record, fact
-from sickbay.inventory.host import DeclaredFile, HostEntry
+from sickbay.inventory.declared.files import DeclaredFile
+from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
 
 # Patterns are taken apart by the shell, with nothing to split words at. A directory that may not be

@@ -1,0 +1,1 @@
+"""What an inventory can declare about a host, one module for each subject."""
