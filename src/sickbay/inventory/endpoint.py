@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from sickbay.inventory.base import Entry, Part, Secret
 from sickbay.inventory.limits import Limits, limit
+from sickbay.inventory.patterns import Pattern
 from sickbay.inventory.units import Duration
 
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"expected a regular expression, not {text!r}: {error}") from None
-    return text
-
-
-Pattern = Annotated[str, AfterValidator(_pattern)]
 Status = Annotated[int, Field(ge=100, le=599)]
 
 

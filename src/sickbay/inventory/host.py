@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sickbay.inventory.base import Entry
 from sickbay.inventory.declared.files import DeclaredFile
-from sickbay.inventory.declared.services import Units
+from sickbay.inventory.declared.services import DeclaredProcess, Units
 from sickbay.inventory.declared.words import HIGHEST_PORT, Address, Path, Port, Sysctl, Tool, Wanted
 from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Count, Duration, Fraction, Rate, Ratio, Size
@@ -70,6 +70,11 @@ class HostEntry(Entry):
         {},
         description="systemd units that have to be active: their names, or of each what it has to be like",
         examples=[["nginx", "postgresql@15-main", "backup.timer"], {"shop": {"user": "shop"}}],
+    )
+    processes: dict[str, DeclaredProcess] = Field(
+        {},
+        description="processes that have to run, beside those of the units, each by a name of yours",
+        examples=[{"api": {"command": "node .*server\\.js", "user": "box", "count": 2}}],
     )
     ports: tuple[Port, ...] = Field(
         (),

@@ -1,4 +1,4 @@
-"""Declared services: systemd units, and what their processes have to be like."""
+"""Declared services: systemd units and other processes, and what these have to be like."""
 
 from __future__ import annotations
 
@@ -8,12 +8,27 @@ from pydantic import BeforeValidator, Field
 
 from sickbay.inventory.base import Part
 from sickbay.inventory.declared.words import Unit
+from sickbay.inventory.patterns import Pattern
 
 
-class DeclaredUnit(Part):
-    """What a systemd unit that has to be active, and its processes, have to be like."""
+class Service(Part):
+    """What the processes of a unit, or those with a declared command line, have to be like."""
 
     user: str | None = Field(None, description="account that its processes run under")
+
+
+class DeclaredUnit(Service):
+    """What a systemd unit that has to be active, and its processes, have to be like."""
+
+
+class DeclaredProcess(Service):
+    """Processes that no unit of their own stands for, such as those that pm2 starts."""
+
+    command: Pattern = Field(
+        description="regular expression that their command line, words joined by spaces, holds",
+        examples=["node .*server\\.js"],
+    )
+    count: int | None = Field(None, description="how many of them there have to be", ge=1)
 
 
 def _named(value: Any) -> Any:
