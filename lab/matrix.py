@@ -15,11 +15,13 @@ from typing import Any
 
 from lab.fault import WORLDS, Fault, all_faults
 from lab.world import RECORDINGS, ROOT
+from sickbay.coverage import REAL, Outcome, by_system, outcomes
 from sickbay.suite import find, shipped_tests
-from sickbay.symptoms import Symptom
+from sickbay.symptoms import LAYERS, Symptom
 
 PROOFS = ROOT / "src/sickbay/proofs.json"
 TABLE = ROOT / "docs/matrix.md"
+SIGNALS = ROOT / "docs/signals.md"
 
 
 def recorded() -> list[Fault]:
@@ -92,14 +94,49 @@ def _unproven(known: Iterable[Symptom], proven: set[str]) -> list[str]:
     return rows or ["None: every symptom has been seen red by a fault, and green without it."]
 
 
+def signals() -> str:
+    """What became of every signal of the catalogue, for people. As ``proofs.json`` has it now."""
+    found = outcomes(symptoms())
+    lines = [
+        "# The documented signals",
+        "",
+        "Written by `python -m lab.matrix`: every signal of the troubleshooting guides (`catalog/`), the",
+        "symptom that decides it, and the faults that turned it red in the [detection matrix](matrix.md).",
+        "What stands in italics is not real there, for the reason that the matrix gives. The same on the",
+        "command line: `sickbay catalogue --signals`.",
+        "",
+        f"| {' | '.join(('system', *LAYERS, 'all', 'proven'))} |",
+        f"|{' --- |' * (len(LAYERS) + 3)}",
+        *(f"| {' | '.join(row)} |" for row in by_system(found)),
+        "",
+    ]
+    for layer in LAYERS:
+        lines += [
+            f"## Layer `{layer}`",
+            "",
+            "| signal | decided by | proven by |",
+            "| --- | --- | --- |",
+        ]
+        lines += [_signal_row(outcome) for outcome in found if outcome.signal.layer == layer]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _signal_row(outcome: Outcome) -> str:
+    faults = (p.fault if p.how == REAL else f"*{p.fault}*" for p in outcome.proofs)
+    deciding = ", ".join(f"`{name}`" for name in outcome.symptoms)
+    return f"| {outcome.signal.ref} | {deciding} | {', '.join(faults)} |"
+
+
 def _first_line(doc: str) -> str:
     return doc.partition("\n")[0].replace("|", "\\|")
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all of them."""
     PROOFS.write_text(proofs())
     TABLE.write_text(table())
+    SIGNALS.write_text(signals())
     print(f"{Path(TABLE).relative_to(ROOT)}: {len(recorded())} faults")
 
 

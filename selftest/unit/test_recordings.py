@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from lab.fault import WORLDS, Fault, all_faults, disagreements
-from lab.matrix import PROOFS, TABLE, proofs, symptoms, table
+from lab.matrix import PROOFS, SIGNALS, TABLE, proofs, signals, symptoms, table
 from lab.world import recording
 from sickbay import snapshot as snapshots
 from sickbay.assess import Assessor
@@ -59,6 +59,7 @@ def test_proofs_and_table_are_those_of_the_faults() -> None:
     """What the package and the docs say is proven is what `python -m lab.matrix` writes now."""
     assert PROOFS.read_text() == proofs()
     assert TABLE.read_text() == table()
+    assert SIGNALS.read_text() == signals()
 
 
 def test_every_symptom_has_been_seen_red() -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from sickbay.assess import AMBIENT
+from sickbay.coverage import REAL, Outcome, by_system, outcomes
 from sickbay.errors import UsageError
 from sickbay.inventory.schema import KnownLimit, known_limits, schema_text
-from sickbay.suite import Signal, catalogue, find, limits_used, proofs, shipped_tests
+from sickbay.suite import catalogue, find, limits_used, proofs, shipped_tests
 from sickbay.symptoms import LAYERS, SEVERITIES, Symptom
 from sickbay.targets.kinds import KINDS, known_facts
 
@@ -55,6 +56,7 @@ examples:
 examples:
   sickbay catalogue
   sickbay catalogue --missing --layer=k8s
+  sickbay catalogue --signals --layer=infra | less
 """,
 }
 
@@ -111,11 +113,17 @@ def _parser() -> argparse.ArgumentParser:
     how = made.add_mutually_exclusive_group()
     how.add_argument("--yaml", action="store_true", help="as a commented section of an inventory")
     how.add_argument("--json", action="store_true", help="as data")
-    made = command("catalogue", _catalogue, "how many of the documented signals are decided")
+    made = command("catalogue", _catalogue, "tell which documented signals are decided and proven")
     _add_paths(made)
-    made.add_argument("--missing", action="store_true", help="list those that no symptom decides")
     made.add_argument("--layer", choices=LAYERS, help="only the signals of a layer")
-    made.add_argument("--json", action="store_true", help="as data")
+    how = made.add_mutually_exclusive_group()
+    how.add_argument("--missing", action="store_true", help="list those that no symptom decides")
+    how.add_argument(
+        "--signals",
+        action="store_true",
+        help="list each with its symptom and the faults that prove it",
+    )
+    how.add_argument("--json", action="store_true", help="as data")
     return parser
 
 
@@ -296,52 +304,54 @@ def _limits_section(limits: Iterable[KnownLimit]) -> Iterator[str]:
 
 def _catalogue(options: argparse.Namespace) -> int:
     symptoms, code = _found(options.paths)
-    decided = {ref for symptom in symptoms for ref in symptom.signals}
-    signals = [s for s in catalogue().values() if options.layer in {None, s.layer}]
-    if not signals:
+    found = outcomes(symptoms, options.layer)
+    if not found:
         raise UsageError("the catalogue is not installed")
-    missing = [signal for signal in signals if signal.ref not in decided]
-    unknown = sorted(decided - set(catalogue()))
+    unknown = sorted({ref for symptom in symptoms for ref in symptom.signals} - set(catalogue()))
     if options.json:
-        print(json.dumps(_coverage_data(signals, missing, unknown), indent=1))
+        print(json.dumps(_coverage_data(found, unknown), indent=1))
     elif options.missing:
+        missing = [outcome.signal for outcome in found if not outcome.decided]
         rows = [(s.ref, s.layer, s.severity, s.healthy) for s in missing]
         _print_table(("signal", "layer", "severity", "healthy"), rows)
-        print(f"\n{len(missing)} of {len(signals)} signals are decided by no symptom")
+        print(f"\n{len(missing)} of {len(found)} signals are decided by no symptom")
+    elif options.signals:
+        _print_table(("signal", "decided by", "proven by"), map(_outcome_row, found))
+        print(
+            f"\n{sum(o.decided for o in found)} of {len(found)} signals decided, "
+            f"{sum(o.proven for o in found)} proven by a fault, "
+            f"{sum(o.really_proven for o in found)} of them by a real one"
+        )
     else:
-        _print_table(("system", *LAYERS, "all"), _coverage(signals, decided))
+        _print_table(("system", *LAYERS, "all", "proven"), by_system(found))
     for ref in unknown:
         print(f"sickbay: a symptom decides {ref}, which is not in the catalogue", file=sys.stderr)
     return code or (1 if unknown else 0)
 
 
-def _coverage(signals: Sequence[Signal], decided: set[str]) -> Iterator[tuple[str, ...]]:
-    def share(some: Sequence[Signal]) -> str:
-        return f"{sum(s.ref in decided for s in some)}/{len(some)}" if some else "-"
-
-    systems = sorted({signal.system for signal in signals})
-    for system, some in [
-        *((name, [s for s in signals if s.system == name]) for name in systems),
-        ("all", list(signals)),
-    ]:
-        yield (
-            system,
-            *(share([s for s in some if s.layer == layer]) for layer in LAYERS),
-            share(some),
-        )
+def _outcome_row(outcome: Outcome) -> tuple[str, ...]:
+    faults = (f"{p.fault}{'' if p.how == REAL else ' (not real)'}" for p in outcome.proofs)
+    return outcome.signal.ref, ", ".join(outcome.symptoms) or "-", ", ".join(faults) or "-"
 
 
-def _coverage_data(
-    signals: Sequence[Signal], missing: Sequence[Signal], unknown: Sequence[str]
-) -> dict[str, Any]:
+def _coverage_data(found: Sequence[Outcome], unknown: Sequence[str]) -> dict[str, Any]:
     return {
-        "signals": len(signals),
-        "decided": len(signals) - len(missing),
+        "signals": len(found),
+        "decided": sum(outcome.decided for outcome in found),
+        "proven": sum(outcome.proven for outcome in found),
         "missing": [
             {"ref": s.ref, "layer": s.layer, "severity": s.severity, "healthy": s.healthy}
-            for s in missing
+            for s in (outcome.signal for outcome in found if not outcome.decided)
         ],
         "unknown": list(unknown),
+        "outcomes": [
+            {
+                "ref": outcome.signal.ref,
+                "decided_by": list(outcome.symptoms),
+                "proven_by": [{"fault": proof.fault, "how": proof.how} for proof in outcome.proofs],
+            }
+            for outcome in found
+        ],
     }
 
 

@@ -248,13 +248,26 @@ def test_cli_catalogue_counts_and_lists_what_is_missing(
     total = len(suite.catalogue())
     assert cli.main(["catalogue", str(own)]) == 1
     said = capsys.readouterr()
-    assert re.search(rf"(?m)^all .* 0/{total}$", said.out)
+    assert re.search(rf"(?m)^all .* 0/{total}  \d+/{total}$", said.out)
     assert "sergas:no-such/signal, which is not in the catalogue" in said.err
     assert cli.main(["catalogue", "--missing", "--layer=k8s", str(own)]) == 1
     assert "signals are decided by no symptom" in capsys.readouterr().out
     assert cli.main(["catalogue", "--json", str(own)]) == 1
     data = json.loads(capsys.readouterr().out)
     assert (data["decided"], len(data["missing"])) == (0, total)
+
+
+def test_cli_catalogue_names_symptom_and_fault_of_each_signal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line each: what decides it, what has turned it red, and whether that was the real thing."""
+    assert cli.main(["catalogue", "--signals", "--layer=infra"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(
+        r"(?m)^sergas:component-down/app-unit-active +host\.unit-inactive +.*shop-was", said
+    )
+    assert re.search(r"(?m)^claudebox:high-memory-usage/memory-pressure .* \(not real\)", said)
+    assert re.search(r"(?m)^\d+ of 274 signals decided, \d+ proven by a fault", said)
 
 
 def test_cli_schema_and_limits_print_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
