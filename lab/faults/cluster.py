@@ -832,6 +832,7 @@ def _progress(cluster: Cluster) -> str:
     also=["kubernetes.pod-not-ready@shop"],
     proves=[
         "neurallog:core-services-down/core-workloads-available",
+        "neurallog:service-outage/recent-rollouts-healthy",
         "sergas:high-error-rate/replicas-available",
     ],
     how=REPORTED,

@@ -14,6 +14,7 @@ from lab.matrix import PROOFS, SIGNALS, TABLE, proofs, signals, symptoms, table
 from lab.world import recording
 from sickbay import snapshot as snapshots
 from sickbay.assess import Assessor
+from sickbay.coverage import outcomes
 from sickbay.diagnosis import Run, diagnose
 from sickbay.suite import catalogue
 
@@ -74,6 +75,12 @@ def test_every_signal_is_one_of_the_catalogue() -> None:
     named = {ref for symptom in symptoms() for ref in symptom.signals}
     named |= {ref for fault in all_faults() for ref in fault.proves}
     assert sorted(named - known.keys()) == []
+
+
+def test_every_decided_signal_has_been_seen_red() -> None:
+    """A symptom may not claim a signal that no fault has turned red."""
+    unproven = [o.signal.ref for o in outcomes(symptoms()) if o.decided and not o.proven]
+    assert unproven == []
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:

@@ -23,6 +23,7 @@ _TABLE = "CREATE TABLE stock (id int); INSERT INTO stock SELECT generate_series(
     also=["host.unit-inactive@db1"],
     proves=[
         "sergas:component-down/database-answers",
+        "neurallog:core-services-down/database-answers",
         "ai-orchestrator-hub:database-unreachable/select-one",
     ],
 )
@@ -39,6 +40,7 @@ def postgres_was_stopped(hosts: Hosts) -> Iterator[None]:
     on="main",
     cause="role, password or database are wrong",
     also=["postgres.unreachable@standby"],
+    proves=["sergas:application-wont-start/database-login"],
 )
 def password_of_postgres_was_changed(hosts: Hosts) -> Iterator[None]:
     """The role's password is not the one in the inventory any more."""

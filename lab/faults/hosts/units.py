@@ -103,6 +103,9 @@ def systemd_gives_up(hosts: Hosts) -> Iterator[None]:
         "claudebox:system-down/neo4j-active",
         "claudebox:system-down/redis-active",
         "claudebox:connection-timeouts/sshd-active",
+        "ai-orchestrator-hub:database-unreachable/server-running",
+        "sergas:component-down/redis-unit",
+        "sergas:application-wont-start/postgresql-unit",
     ],
 )
 def shop_was_stopped(hosts: Hosts) -> Iterator[None]:
