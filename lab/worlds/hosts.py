@@ -17,6 +17,7 @@ from lab.machines import Machine
 from lab.namespaces import Network
 from lab.shell import run
 from lab.world import World
+from lab.worlds import hosts_certificates
 
 APP, DB = "192.0.2.11", "192.0.2.12"
 MAX_CONNECTIONS = 20
@@ -219,6 +220,7 @@ class Hosts:
         _chroot(root, "chmod", "640", "/etc/shop/settings.toml")
         _chroot(root, "chmod", "755", "/usr/local/bin/shop-recover")
         (root / "etc/ssl/shop.pem").write_bytes(self.authority.server("app1.lab").both)
+        hosts_certificates.prepare(root, self.authority.server("app1.lab"))
         _chrony(root, f"server {DB} iburst minpoll 0 maxpoll 2\n")
 
     def _disk(self, root: Path, place: str, size: int, inodes: int) -> None:

@@ -8,6 +8,7 @@ from sickbay.inventory.endpoint import EndpointLimits
 from sickbay.judge import least, offenders
 from sickbay.symptoms import symptom
 from sickbay.targets.endpoint.facts.tls import Certificate
+from sickbay.targets.host.facts.certificate_files import CertificateFile
 
 _UNTRUSTED = frozenset(("untrusted", "self-signed", "not-yet-valid", "no-handshake"))
 _OUTDATED = frozenset(("SSLv3", "TLSv1", "TLSv1.1"))
@@ -59,6 +60,22 @@ def renewal_due(
 ) -> object:
     current = [one.at(now) for one in certificates if not one.expired(now)]
     return [one for one in current if (one.valid_for or 0) <= limits.certificate_left]
+
+
+@test_certificate_is_valid_for_long_enough.cause(
+    "the renewed one lies on disk, and the server has not loaded it",
+    remedy="Reload the server (nginx -s reload); have certbot do it from now on: --deploy-hook.",
+)
+def not_loaded(
+    certificates: tuple[Certificate, ...], certificate_files: tuple[CertificateFile, ...]
+) -> object:
+    return [
+        file
+        for file in certificate_files
+        for one in certificates
+        if file.not_after and one.not_after and file.not_after > one.not_after
+        if set(file.names) & set(one.names)
+    ]
 
 
 @symptom(

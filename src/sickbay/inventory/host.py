@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry
+from sickbay.inventory.declared.certificates import DeclaredCertificate
 from sickbay.inventory.declared.files import DeclaredFile
 from sickbay.inventory.declared.services import DeclaredProcess, Units
 from sickbay.inventory.declared.words import HIGHEST_PORT, Address, Path, Port, Sysctl, Tool, Wanted
@@ -36,6 +37,7 @@ class HostLimits(Limits):
     zombie_age: Duration = limit("60 s", "age from which on such a process counts")
     log_share: Fraction = limit("20 %", "share of a file system that logs may take")
     temp_size: Size = limit("1 GB", "size of /tmp or /var/tmp that explains a full file system")
+    certificate_file_left: Duration = limit("30 d", "validity that a certificate on disk has left")
     process_memory: Fraction = limit("50 %", "share of the memory that one process may hold")
 
 
@@ -86,6 +88,11 @@ class HostEntry(Entry):
         description="files or directories that have to be there; of a pattern such as "
         "/var/backups/*.dump the newest counts",
         examples=[{"/etc/shop/settings.toml": {"owner": "shop", "rights": "640"}}],
+    )
+    certificates: dict[Path, DeclaredCertificate] = Field(
+        {},
+        description="files that have to hold a certificate (PEM), valid now and for a while",
+        examples=[{"/etc/ssl/shop.pem": {"names": ["shop.example.com"]}}],
     )
     tools: tuple[Tool, ...] = Field(
         (), description="commands that have to be installed", examples=[["curl", "jq"]]

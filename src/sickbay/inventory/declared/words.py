@@ -62,6 +62,15 @@ def _wanted(value: str | int) -> str:
     return str(value)
 
 
+def _lineage(value: str) -> str:
+    if not re.fullmatch(r"[\w*][\w.*-]{0,252}", value):
+        raise ValueError(
+            f"expected the name of a certbot lineage such as example.com, not {value!r}"
+        )
+    return value
+
+
+Lineage = Annotated[str, AfterValidator(_lineage)]
 Path = Annotated[str, AfterValidator(_path)]
 Tool = Annotated[str, AfterValidator(_tool)]
 Address = Annotated[str, AfterValidator(_address)]

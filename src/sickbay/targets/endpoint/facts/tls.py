@@ -8,6 +8,7 @@ from msgspec import structs
 
 from sickbay.errors import Unreachable
 from sickbay.facts import Record, fact
+from sickbay.targets import x509
 from sickbay.targets.endpoint.ask import Handshake, Handshaken
 
 
@@ -17,6 +18,7 @@ class Certificate(Record):
 
     ``problem`` is empty, or one of expired, not-yet-valid, self-signed, untrusted, wrong-name,
     no-handshake. ``valid_for`` is in seconds, and known once a moment is given (see ``at``).
+    ``fingerprint`` is the SHA-256 of the certificate.
     """
 
     address: str
@@ -26,6 +28,7 @@ class Certificate(Record):
     issuer: str = ""
     not_before: datetime | None = None
     not_after: datetime | None = None
+    fingerprint: str = ""
     problem: str = ""
     detail: str = ""
     valid_for: float | None = None
@@ -53,23 +56,16 @@ class Certificate(Record):
     def _from(cls, one: Handshaken) -> Certificate:
         if not one.certificate:
             return cls(address=one.address, host=one.host, problem=one.problem, detail=one.detail)
-        from cryptography import x509  # noqa: PLC0415 (a tenth of a second, for endpoints only)
-
-        certificate = x509.load_der_x509_certificate(one.certificate)
-        try:
-            extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-            names = [str(name.value) for name in extension.value]
-        except x509.ExtensionNotFound:
-            names = []
-        issuer = certificate.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        said = x509.read(one.certificate)
         return cls(
             address=one.address,
             host=one.host,
             protocol=one.protocol,
-            names=tuple(names),
-            issuer=str(issuer[0].value) if issuer else certificate.issuer.rfc4514_string(),
-            not_before=certificate.not_valid_before_utc,
-            not_after=certificate.not_valid_after_utc,
+            names=said.names,
+            issuer=said.issuer,
+            not_before=said.not_before,
+            not_after=said.not_after,
+            fingerprint=said.fingerprint,
             problem=one.problem,
             detail=one.detail,
         )
