@@ -21,7 +21,7 @@ SUITE = "bookworm"
 PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,sudo,procps,iproute2,nginx-light,postgresql-15,"
     "redis-server,python3-minimal,libpython3-stdlib,dnsmasq-base,chrony,ca-certificates,e2fsprogs,"
-    "systemd-journal-remote,cron,logrotate,nftables,fail2ban,python3-systemd,iputils-ping,curl,git"
+    "systemd-journal-remote,cron,logrotate,nftables,fail2ban,python3-systemd,iputils-ping,curl,git,nsd"
 )
 CLUSTER = "var/lib/postgresql/15/main/PG_VERSION"
 BOOT_SECONDS = 60

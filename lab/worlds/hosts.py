@@ -17,7 +17,7 @@ from lab.machines import Machine
 from lab.namespaces import Network
 from lab.shell import run
 from lab.world import World
-from lab.worlds import hosts_certificates
+from lab.worlds import hosts_certificates, hosts_zones
 
 APP, DB = "192.0.2.11", "192.0.2.12"
 MAX_CONNECTIONS = 20
@@ -192,6 +192,7 @@ class Hosts:
             "e2scrub_reap",
             "systemd-modules-load",
             "fail2ban",
+            "nsd",
         ):
             _chroot(root, "systemctl", "--quiet", "mask", unit)
         (root / "etc/ssh/sshd_config.d/lab.conf").write_text("LogLevel VERBOSE\nUseDNS no\n")
@@ -266,6 +267,7 @@ class Hosts:
             shutil.copy(SETTINGS / unit, root / "etc/systemd/system")
             _chroot(root, "systemctl", "--quiet", "enable", unit)
         shutil.copy(SETTINGS / "dnsmasq.conf", root / "etc/lab-dns.conf")
+        hosts_zones.prepare(root)
         _chrony(root, "local stratum 8\nallow 192.0.2.0/24\n")
 
     def settle(self) -> None:

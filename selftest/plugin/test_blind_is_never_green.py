@@ -12,7 +12,7 @@ from selftest.servers import Behaviour, garbage, hang_up, nobody, served, silent
 
 HEALTH_TESTS = Path(__file__).resolve().parents[2] / "tests"
 DEADLINE = 5
-KINDS = ("host", "postgres", "redis", "endpoint", "kubernetes", "aws")
+KINDS = ("host", "postgres", "redis", "endpoint", "dns", "kubernetes", "aws")
 
 INVENTORY = """
 hosts:
@@ -23,6 +23,8 @@ redis:
   redis: {{url: "redis://127.0.0.1:{port}/0", deadline: {deadline} s}}
 endpoints:
   endpoint: {{url: "https://127.0.0.1:{port}/", deadline: {deadline} s}}
+dns:
+  dns: {{resolver: "127.0.0.1:{port}", deadline: {deadline} s}}
 clusters:
   kubernetes: {{kubeconfig: kubeconfig, deadline: {deadline} s}}
 aws:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from sickbay.inventory.aws import AwsEntry, AwsLimits
 from sickbay.inventory.base import Entry, Part
+from sickbay.inventory.dns import DnsEntry
 from sickbay.inventory.endpoint import EndpointEntry, EndpointLimits
 from sickbay.inventory.host import HostEntry, HostLimits
 from sickbay.inventory.kubernetes import KubernetesEntry, KubernetesLimits
@@ -47,6 +48,9 @@ class Document(Part):
     postgres: dict[str, PostgresEntry] = Field({}, description="PostgreSQL servers")
     redis: dict[str, RedisEntry] = Field({}, description="Redis servers")
     endpoints: dict[str, EndpointEntry] = Field({}, description="HTTP and HTTPS addresses")
+    dns: dict[str, DnsEntry] = Field(
+        {}, description="resolvers, and the names that they have to know"
+    )
     clusters: dict[str, KubernetesEntry] = Field({}, description="Kubernetes clusters")
     aws: dict[str, AwsEntry] = Field({}, description="AWS accounts, one region each")
     waivers: tuple[Waiver, ...] = Field((), description="known findings, tolerated until a day")
@@ -58,4 +62,4 @@ class Document(Part):
                 yield section, name, entry
 
 
-SECTIONS = ("hosts", "postgres", "redis", "endpoints", "clusters", "aws")
+SECTIONS = ("hosts", "postgres", "redis", "endpoints", "dns", "clusters", "aws")

@@ -45,6 +45,7 @@ KINDS = {
         Kind("host", "sickbay.targets.host", "infra"),
         Kind("postgres", "sickbay.targets.postgres", "services", "postgres", "psycopg"),
         Kind("redis", "sickbay.targets.redis", "services", "redis", "redis"),
+        Kind("dns", "sickbay.targets.dns", "infra"),
         Kind("endpoint", "sickbay.targets.endpoint", "services"),
         Kind("kubernetes", "sickbay.targets.kubernetes", "k8s", "kubernetes", "kubernetes"),
         Kind("aws", "sickbay.targets.aws", "aws", "aws", "boto3"),

@@ -1,0 +1,1 @@
+"""Facts of name resolution, one module for each subject."""
