@@ -334,6 +334,10 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             tools=["x"],
             reaches=["x:1"],
             sysctl={"vm.swappiness": 1},
+            jobs={
+                "x": {"command": "x", "within": "1 h", "report": "/x"},
+                "y": {"command": "y", "within": 1},
+            },
         ).entry
         text = text(entry, {"filesystems": (full,), "units": (failed,)})
     assert text is not None

@@ -9,6 +9,7 @@ from pydantic import Field
 from sickbay.inventory.base import Entry
 from sickbay.inventory.declared.certificates import DeclaredCertificate
 from sickbay.inventory.declared.files import DeclaredFile
+from sickbay.inventory.declared.jobs import DeclaredJob
 from sickbay.inventory.declared.services import DeclaredProcess, Units
 from sickbay.inventory.declared.words import HIGHEST_PORT, Address, Path, Port, Sysctl, Tool, Wanted
 from sickbay.inventory.limits import Limits, limit
@@ -106,5 +107,10 @@ class HostEntry(Entry):
         (),
         description="TCP addresses, HOST:PORT, that have to take connections from this host",
         examples=[["db1.example.com:5432"]],
+    )
+    jobs: dict[str, DeclaredJob] = Field(
+        {},
+        description="jobs that cron or a systemd timer has to run, each by a name of yours",
+        examples=[{"backup": {"command": "shop-backup", "schedule": "0 3 * * *"}}],
     )
     limits: HostLimits = HostLimits()

@@ -14,7 +14,7 @@ from sickbay.targets.host.command import Command
 
 # Patterns are taken apart by the shell, with nothing to split words at. A directory that may not be
 # searched hides what is in it: then the nearest one that can be seen tells so.
-_LOOK = """
+LOOK = """
 look() {
   newest=
   for path in $1; do
@@ -36,7 +36,7 @@ IFS=
 def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
     if not entry.files:
         return None
-    return _LOOK + "\n".join(f"look {shlex.quote(path)}" for path in entry.files) + "\nexit 0"
+    return LOOK + "\n".join(f"look {shlex.quote(path)}" for path in entry.files) + "\nexit 0"
 
 
 @fact(
