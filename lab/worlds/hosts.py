@@ -17,7 +17,7 @@ from lab.machines import Machine
 from lab.namespaces import Network
 from lab.shell import run
 from lab.world import World
-from lab.worlds import hosts_certificates, hosts_jobs, hosts_zones
+from lab.worlds import hosts_certificates, hosts_jobs, hosts_upkeep, hosts_zones
 
 APP, DB = "192.0.2.11", "192.0.2.12"
 MAX_CONNECTIONS = 20
@@ -224,6 +224,7 @@ class Hosts:
         hosts_certificates.prepare(root, self.authority.server("app1.lab"))
         _chrony(root, f"server {DB} iburst minpoll 0 maxpoll 2\n")
         hosts_jobs.prepare(root)
+        hosts_upkeep.prepare(root)
 
     def _disk(self, root: Path, place: str, size: int, inodes: int) -> None:
         image = self.folder / f"{place.replace('/', '-')}.img"

@@ -338,6 +338,9 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
                 "x": {"command": "x", "within": "1 h", "report": "/x"},
                 "y": {"command": "y", "within": 1},
             },
+            log_folders={"/x": {}},
+            log_lines={"/x": {"form": "x"}},
+            updates=True,
         ).entry
         text = text(entry, {"filesystems": (full,), "units": (failed,)})
     assert text is not None

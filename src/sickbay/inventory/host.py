@@ -10,6 +10,7 @@ from sickbay.inventory.base import Entry
 from sickbay.inventory.declared.certificates import DeclaredCertificate
 from sickbay.inventory.declared.files import DeclaredFile
 from sickbay.inventory.declared.jobs import DeclaredJob
+from sickbay.inventory.declared.logs import DeclaredLogFolder, DeclaredLogLines
 from sickbay.inventory.declared.services import DeclaredProcess, Units
 from sickbay.inventory.declared.words import HIGHEST_PORT, Address, Path, Port, Sysctl, Tool, Wanted
 from sickbay.inventory.limits import Limits, limit
@@ -40,6 +41,9 @@ class HostLimits(Limits):
     temp_size: Size = limit("1 GB", "size of /tmp or /var/tmp that explains a full file system")
     certificate_file_left: Duration = limit("30 d", "validity that a certificate on disk has left")
     process_memory: Fraction = limit("50 %", "share of the memory that one process may hold")
+    log_rotation_age: Duration = limit("2 d", "how long ago logrotate may have run last")
+    security_updates: Count = limit(0, "packages that wait for an upgrade from a security archive")
+    updates_pending: Count = limit(0, "packages that wait for an upgrade, from whatever archive")
 
 
 class HostEntry(Entry):
@@ -112,5 +116,18 @@ class HostEntry(Entry):
         {},
         description="jobs that cron or a systemd timer has to run, each by a name of yours",
         examples=[{"backup": {"command": "shop-backup", "schedule": "0 3 * * *"}}],
+    )
+    log_folders: dict[Path, DeclaredLogFolder] = Field(
+        {},
+        description="folders whose logs (*.log) may not become too large or stay for too long",
+        examples=[{"/home/shop/.pm2/logs": {"largest": "100 MB"}}],
+    )
+    log_lines: dict[Path, DeclaredLogLines] = Field(
+        {},
+        description="logs whose last lines have to have a form",
+        examples=[{"/var/log/shop-metrics.log": {"form": "[\\d-]+ [\\d:]+,CPU:[\\d.]+"}}],
+    )
+    updates: bool = Field(
+        False, description="no package may wait for an upgrade, as far as apt's lists tell"
     )
     limits: HostLimits = HostLimits()

@@ -17,6 +17,7 @@ from sickbay.inventory.schedules import same_times
 from sickbay.targets.host import crontab
 from sickbay.targets.host.command import Command
 from sickbay.targets.host.facts.declared_files import LOOK
+from sickbay.targets.host.properties import moment, units
 from sickbay.targets.host.sections import mark, sections
 
 _GRANT = "set sudo: true for this host: the crontabs of users, and the journal of cron, are root's to read"
@@ -186,15 +187,15 @@ class Job(Record):
 
 def _timers(parts: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
     """Each timer, and the text that tells which job it is."""
-    services = _units(parts.get("services", ""))
-    for name, timer in _units(parts.get("timers", "")).items():
+    services = units(parts.get("services", ""))
+    for name, timer in units(parts.get("timers", "")).items():
         service = services.get(timer.get("Unit", ""), {})
         calendar = re.search(r"OnCalendar=(.*?) ;", timer.get("TimersCalendar", ""))
         interval = re.search(r"(On\w+USec=.*?) ;", timer.get("TimersMonotonic", ""))
         argv = re.findall(r"argv\[\]=(.*?) ; ignore_errors=", service.get("ExecStart", ""))
         ran = [
-            _moment(timer.get("LastTriggerUSec")),
-            _moment(service.get("ExecMainStartTimestamp")),
+            moment(timer.get("LastTriggerUSec")),
+            moment(service.get("ExecMainStartTimestamp")),
         ]
         place = Place(
             place=name,
@@ -202,7 +203,7 @@ def _timers(parts: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
             user=service.get("User") or "root",
             state="active" if timer.get("ActiveState") == "active" else "stopped",
             ran_at=max((one for one in ran if one is not None), default=None),
-            since=_moment(timer.get("ActiveEnterTimestamp")),
+            since=moment(timer.get("ActiveEnterTimestamp")),
             unit=timer.get("Unit") or f"{name.removesuffix('.timer')}.service",
             result=service.get("Result", ""),
             exit_status=_exit_status(service),
@@ -259,36 +260,13 @@ def _cron_state(parts: Mapping[str, str]) -> str:
     """The state of an entry that cron minds: that of cron."""
     if "timers" not in parts:
         return "active" if parts["cron"].strip() else "stopped"
-    crons = (_units(parts["services"]).get(f"{name}.service", {}) for name in _CRONS)
+    crons = (units(parts["services"]).get(f"{name}.service", {}) for name in _CRONS)
     return "active" if any(cron.get("ActiveState") == "active" for cron in crons) else "stopped"
 
 
 def _is_plain(path: str) -> bool:
     """Whether Debian's cron and run-parts take a file of this name."""
     return re.fullmatch(r"[A-Za-z0-9_-]+", path.rpartition("/")[2]) is not None
-
-
-def _units(text: str) -> dict[str, dict[str, str]]:
-    """The properties of units by their names; each line of a property that comes several times."""
-    units: dict[str, dict[str, str]] = {}
-    for block in text.split("\n\n"):
-        unit: dict[str, str] = {}
-        for line in block.splitlines():
-            name, sign, value = line.partition("=")
-            if sign:
-                unit[name] = f"{unit[name]}\n{value}" if name in unit else value
-        if unit:
-            units.setdefault(unit["Id"], unit)
-    return units
-
-
-def _moment(text: str | None) -> int | None:
-    """A moment as systemctl(1) writes it in UTC, in seconds since 1970."""
-    if not text or text == "n/a":
-        return None
-    if len(text) > len("Mon 2026-11-23 12:12:22 UTC"):
-        raise ValueError(f"{text[:80]!r} is no moment")
-    return int(datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S %Z").replace(tzinfo=UTC).timestamp())
 
 
 def _report(line: str) -> tuple[str, int | None]:
