@@ -8,6 +8,7 @@ from sickbay.inventory.host import HostEntry
 from sickbay.judge import offenders
 from sickbay.symptoms import symptom
 from sickbay.targets.host.facts.jobs import Job, JudgedJob, judged_jobs, timed
+from sickbay.targets.host.facts.units import Unit, units_to_restart
 
 
 def _judged(
@@ -207,3 +208,24 @@ def failure_put_aside(
     scheduled_jobs: tuple[Job, ...], declared: HostEntry, now: datetime
 ) -> object:
     return [one for one in _judged(declared, scheduled_jobs, now) if one.forgotten]
+
+
+@symptom(
+    "host.unit-not-restarted",
+    severity="minor",
+    signals=["sergas:high-memory-usage/nightly-restart-job"],
+    explained_by=["host.unit-inactive"],
+)
+def test_units_are_restarted_in_time(units: tuple[Unit, ...], declared: HostEntry) -> None:
+    """A unit that has to be restarted at set times, because it leaks, has been up for longer."""
+    assert offenders(units_to_restart(declared, units), lambda one: one.is_up_too_long) == ()
+
+
+@test_units_are_restarted_in_time.cause(
+    "the job that restarts it is not scheduled, or does not run",
+    remedy="Schedule it (0 2 * * * root systemctl restart UNIT, in /etc/cron.d) and see that it ran: "
+    "journalctl -t CRON.",
+    because=("host.job-missing", "host.job-overdue", "host.job-failed"),
+)
+def not_restarted(units: tuple[Unit, ...], declared: HostEntry) -> object:
+    return [one for one in units_to_restart(declared, units) if one.is_up_too_long]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from lab.fault import fault
 from lab.machines import Machine
@@ -206,3 +207,19 @@ def failure_of_the_backup_was_put_aside(app1: Machine) -> Iterator[None]:
     )
     yield
     app1.run(_MEND)
+
+
+@fault(
+    "host.unit-not-restarted",
+    on="app1",
+    cause="the job that restarts it is not scheduled, or does not run",
+    proves=["sergas:high-memory-usage/nightly-restart-job"],
+    how="a second stands in for the day that a unit of a new machine has not been up for",
+)
+def shop_was_not_restarted(app1: Machine, inventory: Path) -> Iterator[None]:
+    """The shop has been up for longer than it may."""
+    app1.wait_for("[ $(ps -o etimes= -p $(systemctl show --value -p MainPID shop-app)) -gt 1 ]")
+    before = inventory.read_text()
+    inventory.write_text(before.replace("up_at_most: 25 h", "up_at_most: 1 s"))
+    yield
+    inventory.write_text(before)

@@ -14,6 +14,7 @@ from sickbay.inventory.host import HostEntry
 from sickbay.targets.host import crontab
 from sickbay.targets.host.facts import jobs
 from sickbay.targets.host.facts.jobs import Job, JudgedJob, Place, judged_jobs, timed
+from sickbay.targets.host.facts.units import Unit, units_to_restart
 
 NOW = 1_800_000_000
 WANTED = '{"job": "backup", "command": "shop-backup", "report": false}'
@@ -141,6 +142,20 @@ def test_jobs_runs_are_those_of_cron_not_of_anacron() -> None:
     parts = {"scripts": "x /etc/cron.daily/shop-backup", "runs": f"-- No entries --\n{line}"}
     assert _found(**parts).logged_at == 1795403532
     assert _found(anacron="", **parts).logged_at is None
+
+
+@pytest.mark.parametrize(
+    ("covered", "expected"),
+    [
+        ("60 1795090332.8 app1 x\n3600 1795090332.8 app1 x\n7200 -- No entries --", 3600),
+        ("60 -- No entries --", 0),
+        ("60 Hint: You are currently not seeing messages from other users\n1795090332.8 h x", None),
+        ("60 No journal files were found.\n-- No entries --", None),
+    ],
+)
+def test_jobs_journal_reaches_back_as_far_as_it_is_seen(covered: str, expected: int | None) -> None:
+    """A journal of the user's own is not cron's."""
+    assert _found(covered=covered).journal_covers == expected
 
 
 def test_jobs_behind_a_closed_directory_are_denied_not_missing() -> None:
@@ -292,3 +307,20 @@ def test_job_that_failed_is_told_also_after_its_unit_was_set_back() -> None:
     failed = _judged(_timer(result="exit-code", exit_status=1))
     assert (failed.ended, failed.forgotten) == ("x.service: exit-code, status 1", False)
     assert _judged(_timer(exit_status=1)).forgotten
+
+
+def _unit(up: float | None) -> Unit:
+    return Unit(
+        name="shop.service", declared=True, load="loaded", active="active", sub="running",
+        result="success", up_seconds=up,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("up", "too_long"), [(3600, False), (3600.5, True), (None, False)])
+def test_unit_to_restart_may_be_up_for_so_long(up: float | None, too_long: bool) -> None:
+    """By its full name; one that is down is another symptom's."""
+    entry = HostEntry(units={"shop": {"up_at_most": "1 h"}, "other": {}})
+    (one,) = units_to_restart(entry, [_unit(up)])
+    assert (one.name, one.is_up_too_long) == ("shop.service", too_long)
+    with pytest.raises(NotApplicable):
+        units_to_restart(HostEntry(units=["shop"]), [_unit(up)])

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from sickbay.inventory.base import Part
 from sickbay.inventory.declared.words import Unit
 from sickbay.inventory.patterns import Pattern
+from sickbay.inventory.units import Duration
 
 
 class Service(Part):
@@ -19,6 +20,13 @@ class Service(Part):
 
 class DeclaredUnit(Service):
     """What a systemd unit that has to be active, and its processes, have to be like."""
+
+    up_at_most: Duration | None = Field(
+        None,
+        description="how long ago it may have been started, where a job restarts it at set times",
+        gt=0,
+        examples=["25 h"],
+    )
 
 
 class DeclaredProcess(Service):

@@ -106,9 +106,9 @@ def _journal(spans: list[int]) -> Iterator[str]:
     read = "journalctl --no-pager -o short-unix"
     yield "if command -v journalctl >/dev/null; then"
     yield mark("covered")
-    yield from (f'echo "{span} $({read} -r -n 1 --until=-{span}s)"' for span in spans)
+    yield from (f'echo "{span} $({read} -r -n 1 --until=-{span}s 2>&1)"' for span in spans)
     yield mark("runs")
-    yield f"{read} -r -t CRON -t CROND --since=-{spans[-1]}s | {_NEWEST} | head -n {_MOST_LINES}"
+    yield f"{read} -r -t CRON -t CROND --since=-{spans[-1]}s 2>/dev/null | {_NEWEST} | head -n {_MOST_LINES}"
     yield "fi"
 
 
@@ -137,7 +137,7 @@ class Job(Record):
 
     ``report`` is the newest file that it wrote, where one is declared. ``logged_at`` is when cron
     last wrote to the journal that it started it, and ``journal_covers`` how many seconds the journal
-    reaches back at least; None where that was not asked, or there is no journal.
+    reaches back at least; None where that was not asked, or this user sees no journal.
     """
 
     name: str
@@ -283,11 +283,11 @@ def _report(line: str) -> tuple[str, int | None]:
 
 
 def _covers(parts: Mapping[str, str]) -> int | None:
-    """How many seconds the journal reaches back at least."""
-    if "covered" not in parts:
-        return None
-    rows = (line.split(" ") for line in parts["covered"].splitlines())
-    return max((int(row[0]) for row in rows if re.fullmatch(r"\d+\.\d+", row[1])), default=0)
+    """How many seconds cron's journal reaches back at least, as far as this user may read it."""
+    rows = parts.get("covered", "").splitlines()
+    spans = [int(row[1]) for line in rows if (row := re.match(r"(\d+) \d+\.\d+ ", line))]
+    shown = all(re.match(r"\d+ (?:\d+\.\d+ |-- No entries)", line) for line in rows)
+    return max(spans, default=0) if rows and shown else None
 
 
 def _runs(parts: Mapping[str, str]) -> Iterator[tuple[int, str]]:
@@ -342,8 +342,9 @@ def timed(judged: Iterable[JudgedJob]) -> tuple[JudgedJob, ...]:
     if unseen and not any(one.run == "overdue" for one in found):
         raise Unsupported(
             f"nothing tells when cron last ran {', '.join(unseen)}: the journal does not reach back "
-            "that far, or cron does not write to it",
-            "keep the journal for longer (Storage=persistent), or declare the report that it writes",
+            "that far, is not there, or is not shown to this user",
+            "let the user read it (group systemd-journal, or sudo: true), keep it for longer "
+            "(Storage=persistent), or declare the report that the job writes",
         )
     return found
 

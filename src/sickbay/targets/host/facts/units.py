@@ -122,6 +122,35 @@ def declared_units(units: Iterable[Unit]) -> tuple[Unit, ...]:
     return declared
 
 
+class UnitToRestart(Record):
+    """A unit that has to be restarted at set times; ``up_seconds`` is None while it is not active."""
+
+    name: str
+    up_seconds: float | None
+    at_most_seconds: float
+
+    @property
+    def is_up_too_long(self) -> bool:
+        return self.up_seconds is not None and self.up_seconds > self.at_most_seconds
+
+
+def units_to_restart(entry: HostEntry, units: Iterable[Unit]) -> tuple[UnitToRestart, ...]:
+    """Those of which the inventory says how long they may be up; NotApplicable where of none."""
+    up = {unit.name: unit.up_seconds for unit in units}
+    found = tuple(
+        UnitToRestart(
+            name=unit_name(name),
+            up_seconds=up.get(unit_name(name)),
+            at_most_seconds=wanted.up_at_most,
+        )
+        for name, wanted in entry.units.items()
+        if wanted.up_at_most is not None
+    )
+    if not found:
+        raise NotApplicable("the inventory says of no unit how long it may be up")
+    return found
+
+
 _EXIT_CODES = {"1": "exited", "2": "killed", "3": "dumped"}
 
 
