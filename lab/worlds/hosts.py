@@ -17,7 +17,7 @@ from lab.machines import Machine
 from lab.namespaces import Network
 from lab.shell import run
 from lab.world import World
-from lab.worlds import hosts_certificates, hosts_jobs, hosts_upkeep, hosts_zones
+from lab.worlds import hosts_certificates, hosts_jobs, hosts_journal, hosts_upkeep, hosts_zones
 
 APP, DB = "192.0.2.11", "192.0.2.12"
 MAX_CONNECTIONS = 20
@@ -181,6 +181,7 @@ class Hosts:
             known.write(f"{name}.lab {public}")
         groups = "systemd-journal,adm"
         _chroot(root, "useradd", "--create-home", "--groups", groups, "--shell", "/bin/sh", "medic")
+        (root / "var/log/journal").mkdir(exist_ok=True)
         authorised = root / "home/medic/.ssh/authorized_keys"
         authorised.parent.mkdir(mode=0o755)
         shutil.copy(self.home / ".ssh/id_ed25519.pub", authorised)
@@ -202,7 +203,6 @@ class Hosts:
         for place, (size, inodes) in DISKS.items():
             self._disk(root, place, size, inodes)
         (root / "var/tmp").chmod(0o1777)
-        (root / "var/log/journal").mkdir(exist_ok=True)
         _chroot(root, "chown", "shop:", "/var/lib/shop")
         self._prepare(root, "app1")
         (root / "etc/sudoers.d/medic").write_text("medic ALL=(root) NOPASSWD: ALL\n")
@@ -279,6 +279,7 @@ class Hosts:
                 "systemctl reset-failed"
             )  # units of the boot that mind being in a container
             machine.run("mkdir -p /run/view/pressure /run/view/sys/fs /run/view/sys/vm")
+            hosts_journal.settle(machine)
             self.view(machine)
             for name in HEALTHY:
                 machine.run(f"mount --bind /run/view/{name} /proc/{name}")

@@ -18,10 +18,13 @@ from lab.worlds.hosts import Hosts
 )
 def journal_fills_the_disk(app1: Machine) -> Iterator[None]:
     """The journal keeps all that it was ever told, and takes /var/log."""
-    old = "system@00000000000000000000000000000001-0000000000000001-0000000000000001.journal"
-    app1.run(f"cd /var/log/journal/*/; cp system.journal {old}; fallocate -l 42M {old}")
+    series = "system@00000000000000000000000000000001-0000000000000001"
+    app1.run(
+        f"cd /var/log/journal/*/; old={series}-$(printf %016x $(date +%s)000000).journal\n"
+        "cp system.journal $old; fallocate -l 42M $old"
+    )
     yield
-    app1.run(f"rm /var/log/journal/*/{old}")
+    app1.run(f"rm /var/log/journal/*/{series}-*")
 
 
 @fault(

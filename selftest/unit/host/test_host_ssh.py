@@ -334,6 +334,7 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             tools=["x"],
             reaches=["x:1"],
             sysctl={"vm.swappiness": 1},
+            journal={"x": {"holds": "x"}},
             jobs={
                 "x": {"command": "x", "within": "1 h", "report": "/x"},
                 "y": {"command": "y", "within": 1},
@@ -346,7 +347,7 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
     assert text is not None
     whole = script.build({name: script.Part(text)}, "nonce", seconds=5)
     targets = set(re.findall(r"(?<![<-])>{1,2}\s*(&?[^\s;)}|&]+)", whole))
-    assert targets <= {"/dev/null", "&1", "&2"}
+    assert targets <= {"/dev/null", "&1", "&2", "&3"}
 
 
 def test_observe_leaves_no_process_behind(sshd: Sshd) -> None:

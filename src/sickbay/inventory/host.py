@@ -10,6 +10,7 @@ from sickbay.inventory.base import Entry
 from sickbay.inventory.declared.certificates import DeclaredCertificate
 from sickbay.inventory.declared.files import DeclaredFile
 from sickbay.inventory.declared.jobs import DeclaredJob
+from sickbay.inventory.declared.journal import Watches
 from sickbay.inventory.declared.logs import DeclaredLogFolder, DeclaredLogLines
 from sickbay.inventory.declared.services import DeclaredProcess, Units
 from sickbay.inventory.declared.words import HIGHEST_PORT, Address, Path, Port, Sysctl, Tool, Wanted
@@ -44,6 +45,18 @@ class HostLimits(Limits):
     log_rotation_age: Duration = limit("2 d", "how long ago logrotate may have run last")
     security_updates: Count = limit(0, "packages that wait for an upgrade from a security archive")
     updates_pending: Count = limit(0, "packages that wait for an upgrade, from whatever archive")
+    journal_critical: Count = limit(0, "entries of priority crit or worse within an hour")
+    journal_errors: Count = limit(20, "entries of priority err or worse within an hour")
+    error_rise: Ratio = limit(2, "a unit's errors within an hour, against its day's hourly mean")
+    error_floor: Count = limit(10, "errors within an hour below which a rise says nothing")
+    repeated_errors: Count = limit(10, "how often a unit may report the same error within a day")
+    trouble_window: Duration = limit(
+        "1 d", "how far back a crash, or a lack of memory, space or a port, counts (a day at most)"
+    )
+    crash_dump_age: Duration = limit("7 d", "how far back a crash dump counts")
+    ssh_failures: Count = limit(50, "refused SSH logins within an hour, of one host")
+    journal_reach: Duration = limit("1 d", "how far back the journal has to reach")
+    journal_age: Duration = limit("365 d", "how far back the journal may reach")
 
 
 class HostEntry(Entry):
@@ -129,5 +142,10 @@ class HostEntry(Entry):
     )
     updates: bool = Field(
         False, description="no package may wait for an upgrade, as far as apt's lists tell"
+    )
+    journal: Watches = Field(
+        {},
+        description="what the journal must not hold, or has to, each by a name of yours",
+        examples=[{"backup": {"tag": "backup", "holds": "ERROR", "within": "1 d"}}],
     )
     limits: HostLimits = HostLimits()

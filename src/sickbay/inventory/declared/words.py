@@ -50,6 +50,18 @@ def _sysctl(value: str) -> str:
     return value
 
 
+def _tag(value: str) -> str:
+    if not re.fullmatch(r"[^\s-][^\s]{0,63}", value) or not value.isprintable():
+        raise ValueError(f"expected a name that programs log under such as CRON, not {value!r}")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]{0,63}", value):
+        raise ValueError(f"expected a name of letters, digits, dots and dashes, not {value!r}")
+    return value
+
+
 def _rights(value: str | int) -> str:
     if not re.fullmatch(r"0?[0-7]{3}", str(value)):
         raise ValueError(f"expected rights such as '640' (octal), not {value!r}")
@@ -79,3 +91,5 @@ Rights = Annotated[str | int, AfterValidator(_rights)]
 Wanted = Annotated[str | int, AfterValidator(_wanted)]
 Port = Annotated[str | int, AfterValidator(_port)]
 Unit = Annotated[str, AfterValidator(_unit)]
+Tag = Annotated[str, AfterValidator(_tag)]
+Name = Annotated[str, AfterValidator(_name)]

@@ -12,17 +12,13 @@ from sickbay.facts import Record, fact
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
 from sickbay.targets.host.facts.units import Unit
+from sickbay.targets.host.journalctl import GRANT, LONGEST_MESSAGE, plain
 
 LINES = 50
 """Lines read of each unit's journal."""
 UNITS = 10
 """Units whose journals are read; where more than these are ill, they rarely are so each on its own."""
 _LAST_SECONDS = 600
-_LONGEST_MESSAGE = 400
-_GRANT = (
-    "add the user to the group systemd-journal (or set sudo: true for this host), so that it may "
-    "read the journals of all units"
-)
 
 
 def _script(_: HostEntry, facts: Mapping[str, Any]) -> str | None:
@@ -36,7 +32,7 @@ def _script(_: HostEntry, facts: Mapping[str, Any]) -> str | None:
 
 @fact(
     "unit_journals",
-    Command(_script, tool="journalctl", root=True, grant=_GRANT, after=("units",)),
+    Command(_script, tool="journalctl", root=True, grant=GRANT, after=("units",)),
 )
 class JournalLine(Record):
     """One of the last lines in the journal of a unit that is failed, inactive or flapping (journalctl(1))."""
@@ -68,7 +64,7 @@ class JournalLine(Record):
                 cls(
                     unit=unit,
                     at=datetime.fromtimestamp(seconds, UTC).isoformat(),
-                    message=_text(entry.get("MESSAGE"))[:_LONGEST_MESSAGE],
+                    message=plain(entry.get("MESSAGE"))[:LONGEST_MESSAGE],
                     priority=int(entry.get("PRIORITY", 6)),
                 )
             )
@@ -94,12 +90,3 @@ def last_words(
         and any(word in line.message.lower() for word in small)
     ]
     return sorted(found, key=lambda line: -line.seconds)
-
-
-def _text(message: Any) -> str:
-    """A message as text: journald gives what is no UTF-8 as a list of bytes."""
-    if isinstance(message, list):
-        if all(isinstance(byte, int) for byte in message):
-            return bytes(message).decode(errors="replace")
-        return " / ".join(map(str, message))
-    return str(message or "")
