@@ -6,6 +6,7 @@ from sickbay.inventory.host import HostLimits
 from sickbay.judge import offenders, worst
 from sickbay.symptoms import symptom
 from sickbay.targets.host.facts.clock import Clock
+from sickbay.targets.host.facts.wall_clock import WallClock
 
 
 @symptom(
@@ -56,3 +57,32 @@ def test_clock_is_right(clock: Clock, limits: HostLimits) -> None:
 )
 def slowly_corrected(clock: Clock, limits: HostLimits) -> object:
     return clock if (clock.offset_seconds or 0) >= limits.clock_offset else None
+
+
+@symptom(
+    "host.clock-differs",
+    severity="major",
+    signals=["ai-orchestrator-hub:assessment-context/clock-correct"],
+    explained_by=["host.clock-off", "host.clock-unsynchronised"],
+)
+def test_clock_agrees_with_ours(wall_clock: WallClock, limits: HostLimits) -> None:
+    """The host's clock and that of the machine which runs this show different times."""
+    assert worst([wall_clock], "difference") < limits.clock_difference
+
+
+@test_clock_agrees_with_ours.cause(
+    "the host's clock is ahead",
+    remedy="timedatectl (or chronyc tracking) there and here: where every host differs by the same, "
+    "the clock here is wrong. Before setting one back, stop what minds a jump, such as a database.",
+)
+def ahead(wall_clock: WallClock, limits: HostLimits) -> object:
+    return wall_clock if wall_clock.ahead_seconds >= limits.clock_difference else None
+
+
+@test_clock_agrees_with_ours.cause(
+    "the host's clock is behind",
+    remedy="timedatectl (or chronyc tracking) there and here: where every host differs by the same, "
+    "the clock here is wrong. A virtual machine that was paused has to be set by hand.",
+)
+def behind(wall_clock: WallClock, limits: HostLimits) -> object:
+    return wall_clock if wall_clock.ahead_seconds <= -limits.clock_difference else None

@@ -55,9 +55,40 @@ def overcommitted(memory: Memory) -> object:
 
 
 @symptom(
+    "host.memory-overcommitted",
+    severity="major",
+    signals=["ai-orchestrator-hub:memory-high/commit-charge"],
+    explained_by=["host.memory-short"],
+)
+def test_memory_is_not_promised_twice(memory: Memory, limits: HostLimits) -> None:
+    """Programs were promised more memory than there is: once they use it, some will be killed."""
+    assert worst([memory], "committed_fraction") <= limits.commit_charge
+
+
+@test_memory_is_not_promised_twice.cause(
+    "there is little or no swap space behind the promises",
+    remedy="Add a swap file (mode 600) and put it into fstab; promises that are never used need no "
+    "more than that.",
+)
+def little_swap(memory: Memory, limits: HostLimits) -> object:
+    over = (memory.committed_fraction or 0) > limits.commit_charge
+    return memory if over and memory.swap_total < memory.total / 10 else None
+
+
+@test_memory_is_not_promised_twice.cause(
+    "the programs together are set up for a larger machine",
+    remedy="Lower worker, connection and cache numbers (largest first: ps aux --sort=-vsz), or give "
+    "the host more memory. Where programs reserve what they never use, raise commit_charge.",
+)
+def set_up_too_large(memory: Memory, limits: HostLimits) -> object:
+    return memory if (memory.committed_fraction or 0) > limits.commit_charge else None
+
+
+@symptom(
     "host.process-large",
     severity="major",
     signals=[
+        "ai-orchestrator-hub:memory-high/top-memory-processes",
         "claudebox:high-memory-usage/no-memory-hog",
         "neurallog:high-memory/no-process-hoards-memory",
         "sergas:high-memory-usage/largest-process",

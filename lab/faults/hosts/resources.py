@@ -19,7 +19,8 @@ _HOG_IS_LARGE = "[ $(ps -o rss= -p $(systemctl show --value -p MainPID hog)) -gt
 _STALLED = "some avg10=60.00 avg60={share} avg300=9.00 total=1\nfull avg10=40.00 avg60=30.00 avg300=2.00 total=1"
 
 
-def _meminfo(**kilobytes: int) -> str:
+def meminfo(**kilobytes: int) -> str:
+    """/proc/meminfo of the healthy machine with other figures."""
     lines = dict(line.split(": ") for line in HEALTHY["meminfo"].splitlines())
     lines |= {name: f"{number} kB" for name, number in kilobytes.items()}
     return "\n".join(f"{name}: {value}" for name, value in lines.items())
@@ -39,7 +40,7 @@ def _meminfo(**kilobytes: int) -> str:
 )
 def memory_runs_out_without_swap(hosts: Hosts) -> Iterator[None]:
     """5 % of the memory is left, and there is no swap."""
-    hosts.view(hosts.app1, {"meminfo": _meminfo(MemAvailable=200_000, SwapTotal=0, SwapFree=0)})
+    hosts.view(hosts.app1, {"meminfo": meminfo(MemAvailable=200_000, SwapTotal=0, SwapFree=0)})
     yield
     hosts.view(hosts.app1)
 
@@ -53,7 +54,7 @@ def memory_runs_out_without_swap(hosts: Hosts) -> Iterator[None]:
 )
 def memory_is_overcommitted(hosts: Hosts) -> Iterator[None]:
     """Programs asked for twice what there is, and have begun to use it."""
-    hosts.view(hosts.app1, {"meminfo": _meminfo(MemAvailable=100_000, Committed_AS=9_000_000)})
+    hosts.view(hosts.app1, {"meminfo": meminfo(MemAvailable=100_000, Committed_AS=9_000_000)})
     yield
     hosts.view(hosts.app1)
 
@@ -63,6 +64,7 @@ def memory_is_overcommitted(hosts: Hosts) -> Iterator[None]:
     on="app1",
     cause="nothing bounds it",
     proves=[
+        "ai-orchestrator-hub:memory-high/top-memory-processes",
         "claudebox:high-memory-usage/no-memory-hog",
         "neurallog:high-memory/no-process-hoards-memory",
         "sergas:high-memory-usage/largest-process",
@@ -73,7 +75,7 @@ def one_process_outgrows_all_others(hosts: Hosts) -> Iterator[None]:
     """A process holds 60 of the 100 MB that the machine has; there is enough left."""
     hosts.app1.run(_HOG)
     hosts.app1.wait_for(_HOG_IS_LARGE)
-    hosts.view(hosts.app1, {"meminfo": _meminfo(MemTotal=100_000, MemAvailable=30_000)})
+    hosts.view(hosts.app1, {"meminfo": meminfo(MemTotal=100_000, MemAvailable=30_000)})
     yield
     hosts.app1.run("systemctl stop hog")
     hosts.view(hosts.app1)
@@ -90,7 +92,7 @@ def one_process_holds_the_memory(hosts: Hosts) -> Iterator[None]:
     """A process holds 60 of the 100 MB that the machine has."""
     hosts.app1.run(_HOG)
     hosts.app1.wait_for(_HOG_IS_LARGE)
-    hosts.view(hosts.app1, {"meminfo": _meminfo(MemTotal=100_000, MemAvailable=5_000)})
+    hosts.view(hosts.app1, {"meminfo": meminfo(MemTotal=100_000, MemAvailable=5_000)})
     yield
     hosts.app1.run("systemctl stop hog")
     hosts.view(hosts.app1)
@@ -109,7 +111,7 @@ def one_process_holds_the_memory(hosts: Hosts) -> Iterator[None]:
 )
 def swap_fills(hosts: Hosts) -> Iterator[None]:
     """80 % of the swap space is in use."""
-    hosts.view(hosts.app1, {"meminfo": _meminfo(SwapFree=200_000, Committed_AS=4_500_000)})
+    hosts.view(hosts.app1, {"meminfo": meminfo(SwapFree=200_000, Committed_AS=4_500_000)})
     yield
     hosts.view(hosts.app1)
 
@@ -130,7 +132,7 @@ def pages_move_in_and_out_of_swap(hosts: Hosts) -> Iterator[None]:
     )
     hosts.app1.wait_for(_HOG_IS_LARGE)
     hosts.app1.run(
-        f"cat >/run/view/meminfo <<'END'\n{_meminfo(MemTotal=100_000, MemAvailable=50_000)}\nEND"
+        f"cat >/run/view/meminfo <<'END'\n{meminfo(MemTotal=100_000, MemAvailable=50_000)}\nEND"
     )
     yield
     hosts.app1.run("systemctl stop swapper hog")

@@ -310,17 +310,19 @@ def test_memory_of_old_kernels_and_containers() -> None:
 
 
 def test_activity_is_read() -> None:
-    """Shares of CPU time of the second between two looks."""
+    """Shares of CPU time of the two seconds between two looks."""
     activity = value("activity.debian")
-    assert activity.seconds == pytest.approx(1.01)
-    assert activity.busy == pytest.approx(37 / 199)
-    assert (activity.io_wait, activity.swap_rate) == (0, 0)
+    assert activity.seconds == pytest.approx(2.03)
+    assert activity.busy == pytest.approx(279 / 400)
+    assert activity.kernel == pytest.approx(66 / 400)
+    assert (activity.io_wait, activity.swap_rate, activity.late_seconds) == (0, 0, 0)
 
 
 def test_activity_of_clocks_that_stand_still_is_not_applicable() -> None:
     """Some sandboxes count no CPU time: that is not 0 % busy."""
     reading = "5.0 5.0\ncpu  1 1 1 1 1 1 1 1\npswpin 0\npswpout 0"
-    assert told("activity", sectioned(before=reading, after=reading)).absent
+    parts = {"before": reading, "slept": "5.0\n5.0", "after": reading, "after.processes": ""}
+    assert told("activity", sectioned(**parts)).absent
 
 
 CHRONY = "Reference ID    : 00000000 ()\nSystem time     : {offset} seconds {way} of NTP time\nLeap status     : {leap}\n"

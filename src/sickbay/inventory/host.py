@@ -57,6 +57,21 @@ class HostLimits(Limits):
     ssh_failures: Count = limit(50, "refused SSH logins within an hour, of one host")
     journal_reach: Duration = limit("1 d", "how far back the journal has to reach")
     journal_age: Duration = limit("365 d", "how far back the journal may reach")
+    cpu_used: Fraction = limit("80 %", "CPU time in use, as far as it lasts for a minute")
+    process_cpu: Fraction = limit("50 %", "share of all CPU time that one process may use")
+    process_cores: Ratio = limit(1.0, "CPU cores that a process of no declared service may use")
+    kernel_time: Fraction = limit("50 %", "share of a service's CPU time spent in system calls")
+    kernel_time_floor: Ratio = limit(
+        0.5, "CPU cores in use below which a service's time in system calls says nothing"
+    )
+    throttled: Fraction = limit("25 %", "share of scheduling periods held up by a CPU quota")
+    command_delay: Duration = limit("2 s", "how much longer than it should a command may take")
+    commit_charge: Fraction = limit("100 %", "memory promised to programs, of memory and swap")
+    unit_memory_used: Fraction = limit("90 %", "memory of a unit, of its own limit")
+    disk_busy: Fraction = limit("90 %", "share of the time in which a disk is at work")
+    disk_wait: Duration = limit("50 ms", "mean time that one operation of a disk takes")
+    interface_errors: Fraction = limit("0.1 %", "packets with errors or dropped, of all")
+    clock_difference: Duration = limit("5 s", "how far the clock may be from ours")
 
 
 class HostEntry(Entry):

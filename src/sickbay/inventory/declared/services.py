@@ -7,15 +7,30 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from sickbay.inventory.base import Part
-from sickbay.inventory.declared.words import Unit
+from sickbay.inventory.declared.words import Cpu, Unit
 from sickbay.inventory.patterns import Pattern
-from sickbay.inventory.units import Duration
+from sickbay.inventory.units import Duration, Size, parse_fraction
 
 
 class Service(Part):
     """What the processes of a unit, or those with a declared command line, have to be like."""
 
     user: str | None = Field(None, description="account that its processes run under")
+    cpu: Cpu | None = Field(
+        None,
+        description="CPU that its processes may use together: cores, or a share of all of them",
+        examples=[0.8, "80 %"],
+    )
+    memory: Size | None = Field(
+        None, description="resident memory that each of its processes may hold"
+    )
+
+    def most_cores(self, cores: int) -> float | None:
+        """How many of a machine's cores its processes may use together."""
+        if self.cpu is None:
+            return None
+        text = str(self.cpu)
+        return parse_fraction(text) * cores if "%" in text else float(text)
 
 
 class DeclaredUnit(Service):
@@ -26,6 +41,9 @@ class DeclaredUnit(Service):
         description="how long ago it may have been started, where a job restarts it at set times",
         gt=0,
         examples=["25 h"],
+    )
+    bounded: bool | None = Field(
+        None, description="whether systemd has to bound its memory (MemoryMax=, MemoryHigh=)"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 HIGHEST_PORT = 65535
 
@@ -83,6 +83,14 @@ def _lineage(value: str) -> str:
 
 
 Lineage = Annotated[str, AfterValidator(_lineage)]
+
+
+def _cpu(value: object) -> object:
+    if isinstance(value, bool) or not re.fullmatch(r"\d+(?:\.\d+)? ?%?", str(value), re.ASCII):
+        raise ValueError(f"expected CPU cores such as 0.5, or a share such as 80 %, not {value!r}")
+    return value
+
+
 Path = Annotated[str, AfterValidator(_path)]
 Tool = Annotated[str, AfterValidator(_tool)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -90,6 +98,7 @@ Sysctl = Annotated[str, AfterValidator(_sysctl)]
 Rights = Annotated[str | int, AfterValidator(_rights)]
 Wanted = Annotated[str | int, AfterValidator(_wanted)]
 Port = Annotated[str | int, AfterValidator(_port)]
+Cpu = Annotated[float | str, BeforeValidator(_cpu)]
 Unit = Annotated[str, AfterValidator(_unit)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Name = Annotated[str, AfterValidator(_name)]

@@ -41,6 +41,13 @@ class Memory(Record):
         """None where there is no swap."""
         return 1 - self.swap_free / self.swap_total if self.swap_total else None
 
+    @property
+    def committed_fraction(self) -> float | None:
+        """What is promised to programs, of memory and swap; None in a container, whose kernel's it is not."""
+        if self.committed is None or self.of != "machine":
+            return None
+        return self.committed / (self.total + self.swap_total)
+
     @classmethod
     def parse(cls, out: str) -> Memory:
         """Parse /proc/meminfo and the control group's files behind it."""

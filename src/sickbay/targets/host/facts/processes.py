@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sickbay.facts import Record, fact
@@ -36,14 +37,14 @@ class Zombie(Record):
     def parse(cls, out: str) -> tuple[Zombie, ...]:
         """Parse two looks at /proc/PID/stat, a second apart; a zombie of both has stayed one."""
         parts = sections(out)
-        first = list(_stats(parts["first"]))
+        first = list(stats(parts["first"]))
         if not first:
             raise ValueError("/proc shows no process")
         # The newest process is the one that looked: its start is now, whatever the uptime of a
         # container says.
         now = max(one.started for one in first)
         stayed = {
-            (one.pid, one.started) for one in _stats(parts.get("second", "")) if one.state == "Z"
+            (one.pid, one.started) for one in stats(parts.get("second", "")) if one.state == "Z"
         }
         return tuple(
             cls(name=one.name, pid=one.pid, parent=one.parent, age_seconds=now - one.started)
@@ -78,7 +79,7 @@ class LargestProcess(Record):
         """Parse the size of memory and pages, then the stat line of every process."""
         memory, page, *lines = out.splitlines()
         total, size = int(memory.split()[1]) * 1024, int(page)
-        largest = sorted(_stats("\n".join(lines)), key=lambda one: -one.pages)[:LARGEST]
+        largest = sorted(stats("\n".join(lines)), key=lambda one: -one.pages)[:LARGEST]
         return tuple(
             cls(
                 name=one.name,
@@ -90,28 +91,42 @@ class LargestProcess(Record):
         )
 
 
-class _Stat(Record):
+# Only what sets its own name has line ends in it, and has 15 bytes for it.
+_STAT = re.compile(
+    r"^(\d+) \(([^\n]{0,64}?|(?s:.{0,15}?))\) ([A-Za-z]) (-?\d+(?: -?\d+)*)$", re.MULTILINE
+)
+
+
+class Stat(Record):
+    """A line of /proc/PID/stat (proc_pid_stat(5)). CPU times and ``started`` in seconds."""
+
     name: str
     pid: int
     state: str
     parent: int
+    user: float
+    system: float
     started: float
     pages: int
 
 
-def _stats(text: str) -> Iterator[_Stat]:
-    for line in text.splitlines():
-        begin, end = line.find("("), line.rfind(")")
-        words = line[end + 1 :].split()
-        if begin < 0 or len(words) < 22:  # noqa: PLR2004 (up to rss)
-            raise ValueError(f"/proc has a process that cannot be understood: {line[:100]!r}")
-        yield _Stat(
-            name=line[begin + 1 : end],
-            pid=int(line[:begin]),
-            state=words[0],
-            parent=int(words[1]),
-            started=int(words[19]) / TICKS,
-            pages=int(words[21]),
+def stats(text: str) -> Iterator[Stat]:
+    """The processes of a text of such lines. A name may hold whatever its process likes."""
+    if odd := _STAT.sub("", text).strip():
+        raise ValueError(f"/proc has a process that cannot be understood: {odd[:100]!r}")
+    for found in _STAT.finditer(text):
+        words = found[4].split()
+        if len(words) < 21:  # noqa: PLR2004 (up to rss)
+            raise ValueError(f"/proc tells too little of a process: {found[0][:100]!r}")
+        yield Stat(
+            name=found[2],
+            pid=int(found[1]),
+            state=found[3],
+            parent=int(words[0]),
+            user=int(words[10]) / TICKS,
+            system=int(words[11]) / TICKS,
+            started=int(words[18]) / TICKS,
+            pages=int(words[20]),
         )
 
 

@@ -17,7 +17,8 @@ SETTLED_SECONDS = 3600
 
 _PROPERTIES = (
     "Id,Description,LoadState,ActiveState,SubState,UnitFileState,Type,Result,ExecMainCode,"
-    "ExecMainStatus,NRestarts,ActiveEnterTimestampMonotonic,NeedDaemonReload"
+    "ExecMainStatus,NRestarts,ActiveEnterTimestampMonotonic,NeedDaemonReload,"
+    "MemoryMax,MemoryHigh,MemoryLimit"
 )
 _SUFFIXES = (
     ".service", ".socket", ".timer", ".mount", ".automount", ".path", ".target", ".swap", ".slice",
@@ -72,6 +73,8 @@ class Unit(Record):
     """How long it has been active; None when it is not."""
     needs_reload: bool = False
     """Its file has changed since systemd read it."""
+    memory_limit: int | None = None
+    """Bytes that systemd lets it have, or slows it down from (MemoryMax=, MemoryHigh=)."""
 
     @property
     def failed(self) -> bool:
@@ -151,6 +154,7 @@ def units_to_restart(entry: HostEntry, units: Iterable[Unit]) -> tuple[UnitToRes
     return found
 
 
+_ENDLESS = 2**63 - 1
 _EXIT_CODES = {"1": "exited", "2": "killed", "3": "dumped"}
 
 
@@ -183,4 +187,12 @@ def _unit(properties: dict[str, str], uptime: float, *, declared: bool) -> Unit:
         restarts=int(properties.get("NRestarts") or 0),
         up_seconds=max(0.0, round(uptime - since, 1)) if active == "active" and since else None,
         needs_reload=properties.get("NeedDaemonReload") == "yes",
+        memory_limit=_memory_limit(properties),
     )
+
+
+def _memory_limit(properties: dict[str, str]) -> int | None:
+    """The lowest of its limits; systemd before 240 says "infinity" as the greatest number."""
+    told = (properties.get(name, "") for name in ("MemoryMax", "MemoryHigh", "MemoryLimit"))
+    limits = [int(value) for value in told if value.isdecimal()]
+    return min((value for value in limits if value < _ENDLESS), default=None)
