@@ -17,7 +17,14 @@ from lab.machines import Machine
 from lab.namespaces import Network
 from lab.shell import run
 from lab.world import World
-from lab.worlds import hosts_certificates, hosts_jobs, hosts_journal, hosts_upkeep, hosts_zones
+from lab.worlds import (
+    hosts_certificates,
+    hosts_jobs,
+    hosts_journal,
+    hosts_services,
+    hosts_upkeep,
+    hosts_zones,
+)
 
 APP, DB = "192.0.2.11", "192.0.2.12"
 MAX_CONNECTIONS = 20
@@ -222,6 +229,7 @@ class Hosts:
         _chroot(root, "chmod", "755", "/usr/local/bin/shop-recover")
         (root / "etc/ssl/shop.pem").write_bytes(self.authority.server("app1.lab").both)
         hosts_certificates.prepare(root, self.authority.server("app1.lab"))
+        hosts_services.prepare(root, self.db1)
         _chrony(root, f"server {DB} iburst minpoll 0 maxpoll 2\n")
         hosts_jobs.prepare(root)
         hosts_upkeep.prepare(root)

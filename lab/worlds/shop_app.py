@@ -5,9 +5,11 @@ Runs on the bare python3 of the machine, so it speaks PostgreSQL's first message
 """
 
 import json
+import os
 import socket
 import struct
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -57,6 +59,8 @@ def main() -> None:
     """Serve on port 8000."""
     write_data()
     print("shop is up", file=sys.stderr)
+    for _ in range(int(os.environ.get("SHOP_THREADS", "0"))):
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
     ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
 
 

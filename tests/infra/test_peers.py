@@ -15,6 +15,7 @@ from sickbay.targets.host.facts.peers import Peer
         "claude-projects-api:mongodb-connection-refused/cluster-port-open",
         "sergas:cognee-down/cognee-port-reachable",
         "sergas:cognee-down/cognee-host-resolves",
+        "claudebox:connection-timeouts/tunnel-port-accepts",
     ],
     explained_by=["postgres.unreachable", "redis.unreachable", "endpoint.unreachable"],
 )

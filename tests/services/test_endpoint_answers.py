@@ -17,6 +17,8 @@ _BEHIND = [
     "host.unit-failed",
     "host.unit-inactive",
     "host.unit-flapping",
+    "host.process-missing",
+    "host.process-stuck",
     "host.port-closed",
     "postgres.unreachable",
     "postgres.connections-short",
@@ -237,6 +239,7 @@ def other_value(http_mismatches: tuple[HttpMismatch, ...]) -> object:
     ],
     explained_by=[
         "host.peer-unreachable",
+        "host.process-stuck",
         "host.overloaded",
         "host.pressure-high",
         "host.memory-short",

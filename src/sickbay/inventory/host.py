@@ -13,7 +13,16 @@ from sickbay.inventory.declared.jobs import DeclaredJob
 from sickbay.inventory.declared.journal import Watches
 from sickbay.inventory.declared.logs import DeclaredLogFolder, DeclaredLogLines
 from sickbay.inventory.declared.services import DeclaredProcess, Units
-from sickbay.inventory.declared.words import HIGHEST_PORT, Address, Path, Port, Sysctl, Tool, Wanted
+from sickbay.inventory.declared.words import (
+    HIGHEST_PORT,
+    Address,
+    Label,
+    Path,
+    Port,
+    Sysctl,
+    Tool,
+    Wanted,
+)
 from sickbay.inventory.limits import Limits, limit
 from sickbay.inventory.units import Count, Duration, Fraction, Rate, Ratio, Size
 
@@ -31,6 +40,9 @@ class HostLimits(Limits):
     cpu_pressure: Fraction = limit("50 %", "share of a minute in which work waited for a CPU")
     io_wait: Fraction = limit("20 %", "CPU time spent waiting for disks that explains a high load")
     unit_restarts: Count = limit(2, "restarts of a unit that has not been up for an hour since")
+    restart_window: Duration = limit(
+        "24 h", "how long a unit has to have been up once systemd had to restart it"
+    )
     clock_offset: Duration = limit("2 s", "how far the clock may be from the time servers'")
     accept_queue_used: Fraction = limit(
         "80 %", "connections waiting to be accepted, of the backlog"
@@ -106,7 +118,7 @@ class HostEntry(Entry):
         description="systemd units that have to be active: their names, or of each what it has to be like",
         examples=[["nginx", "postgresql@15-main", "backup.timer"], {"shop": {"user": "shop"}}],
     )
-    processes: dict[str, DeclaredProcess] = Field(
+    processes: dict[Label, DeclaredProcess] = Field(
         {},
         description="processes that have to run, beside those of the units, each by a name of yours",
         examples=[{"api": {"command": "node .*server\\.js", "user": "box", "count": 2}}],

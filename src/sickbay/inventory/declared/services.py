@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from sickbay.inventory.base import Part
-from sickbay.inventory.declared.words import Cpu, Unit
+from sickbay.inventory.declared.words import AnyPath, Cpu, Path, Unit, Variable, Wanted
 from sickbay.inventory.patterns import Pattern
 from sickbay.inventory.units import Duration, Size, parse_fraction
 
@@ -23,6 +23,28 @@ class Service(Part):
     )
     memory: Size | None = Field(
         None, description="resident memory that each of its processes may hold"
+    )
+    arguments: tuple[Pattern, ...] = Field(
+        (),
+        description="regular expressions that the command line of its main process has to hold",
+        examples=[["--config settings/production.toml"]],
+    )
+    settings: tuple[AnyPath, ...] = Field(
+        (),
+        description="files (or directories of files) that it reads when it starts; a path without a "
+        "slash in front is taken from its working directory",
+    )
+    environment: dict[Variable, str | int | None] = Field(
+        {},
+        description="variables that its main process has to have, each with its value, or with none "
+        "where it only has to be set",
+        examples=[{"SHOP_PORT": 8000, "SHOP_DATABASE": None}],
+    )
+    workers: Wanted | None = Field(
+        None, description="processes that its main process has started and that run", examples=[4]
+    )
+    threads: Wanted | None = Field(
+        None, description="threads of its main process", examples=[">= 4"]
     )
 
     def most_cores(self, cores: int) -> float | None:
@@ -44,6 +66,12 @@ class DeclaredUnit(Service):
     )
     bounded: bool | None = Field(
         None, description="whether systemd has to bound its memory (MemoryMax=, MemoryHigh=)"
+    )
+    binary: Path | None = Field(
+        None, description="the program that it runs, where it is a binary of your own"
+    )
+    up_at_least: Duration | None = Field(
+        None, description="how long it has to have been up without a restart", gt=0
     )
 
 

@@ -82,6 +82,24 @@ def _lineage(value: str) -> str:
     return value
 
 
+def _variable(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w{0,200}", value):
+        raise ValueError(f"expected the name of a variable such as SHOP_PORT, not {value!r}")
+    return value
+
+
+def _label(value: str) -> str:
+    if not re.fullmatch(r"[\w.@-]{1,100}", value):
+        raise ValueError(f"expected a name of letters, digits, dots and dashes, not {value!r}")
+    return value
+
+
+def _relative(value: str) -> str:
+    if not value or not value.isprintable() or value.startswith("-"):
+        raise ValueError(f"expected a path, not {value!r}")
+    return value
+
+
 Lineage = Annotated[str, AfterValidator(_lineage)]
 
 
@@ -91,6 +109,11 @@ def _cpu(value: object) -> object:
     return value
 
 
+Label = Annotated[str, AfterValidator(_label)]
+"""A name that the inventory gives to something."""
+Variable = Annotated[str, AfterValidator(_variable)]
+AnyPath = Annotated[str, AfterValidator(_relative)]
+"""Absolute, or relative to where it is used."""
 Path = Annotated[str, AfterValidator(_path)]
 Tool = Annotated[str, AfterValidator(_tool)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -102,3 +125,17 @@ Cpu = Annotated[float | str, BeforeValidator(_cpu)]
 Unit = Annotated[str, AfterValidator(_unit)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Name = Annotated[str, AfterValidator(_name)]
+
+
+def fulfils(value: str | None, wanted: str | int) -> bool:
+    """Whether a value is the wanted one, or within the wanted bound; no value fulfils nothing."""
+    if value is None:
+        return False
+    bound = re.fullmatch(r"(>=|<=) ?(-?\d+)", str(wanted))
+    if bound is None:
+        return value == " ".join(str(wanted).split())
+    try:
+        number = int(value)
+    except ValueError:
+        return False
+    return number >= int(bound[2]) if bound[1] == ">=" else number <= int(bound[2])

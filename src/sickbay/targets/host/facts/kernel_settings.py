@@ -9,6 +9,7 @@ from typing import Any
 
 from sickbay.errors import NotApplicable
 from sickbay.facts import Record, fact
+from sickbay.inventory.declared.words import fulfils
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
 from sickbay.targets.host.sections import mark, sections
@@ -100,12 +101,12 @@ class JudgedSetting(Record):
 
     @property
     def differs(self) -> bool:
-        return not _fulfils(self.now, self.wanted)
+        return not fulfils(self.now, self.wanted)
 
     @property
     def is_not_kept(self) -> bool:
         """Some file sets it otherwise, or none sets it."""
-        return not _fulfils(self.kept, self.wanted)
+        return not fulfils(self.kept, self.wanted)
 
 
 def judged_settings(
@@ -122,16 +123,3 @@ def judged_settings(
             )
         )
     return tuple(judged)
-
-
-def _fulfils(value: str | None, wanted: str) -> bool:
-    if value is None:
-        return False
-    bound = re.fullmatch(r"(>=|<=) ?(-?\d+)", wanted)
-    if bound is None:
-        return value == " ".join(wanted.split())
-    try:
-        number = int(value)
-    except ValueError:
-        return False
-    return number >= int(bound[2]) if bound[1] == ">=" else number <= int(bound[2])
