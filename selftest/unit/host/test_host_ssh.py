@@ -25,6 +25,7 @@ from sickbay.redact import Redactor
 from sickbay.targets.host import script, ssh
 from sickbay.targets.host.command import Command
 from sickbay.targets.host.facts.filesystems import Filesystem
+from sickbay.targets.host.facts.service_processes import ServiceProcess
 from sickbay.targets.host.facts.units import Unit
 from sickbay.targets.host.observer import observe
 from sickbay.targets.kinds import known_facts
@@ -328,8 +329,13 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             name="x.service", declared=True, load="loaded", active="failed", sub="failed",
             result="exit-code",
         )  # fmt: skip
+        runs = ServiceProcess(
+            pid=1, service="x.service", main=True, parent=1, user="x", state="S", threads=1,
+            resident=1, age_seconds=1, command="x",
+        )  # fmt: skip
         entry: Any = host_target(
-            units=["x"],
+            units={"x": {"binary": "/x", "settings": ["x"], "environment": {"X": 1}}},
+            certificates={"/x": {"private_key": "/y", "certbot": "x"}},
             files={"/etc/x": {}},
             tools=["x"],
             reaches=["x:1"],
@@ -343,7 +349,9 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             log_lines={"/x": {"form": "x"}},
             updates=True,
         ).entry
-        text = text(entry, {"filesystems": (full,), "units": (failed,)})
+        text = text(
+            entry, {"filesystems": (full,), "units": (failed,), "service_processes": (runs,)}
+        )
     assert text is not None
     whole = script.build({name: script.Part(text)}, "nonce", seconds=5)
     targets = set(re.findall(r"(?<![<-])>{1,2}\s*(&?[^\s;)}|&]+)", whole))
