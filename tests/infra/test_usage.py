@@ -19,10 +19,6 @@ from sickbay.targets.host.facts.service_use import (
 )
 from sickbay.targets.host.facts.units import Unit, declared_units, unit_name
 
-_MOST = 0.5
-"""From this share on, one part is most of the whole."""
-
-
 # ---------------------------------------------------------------------- CPUs
 
 
@@ -42,16 +38,15 @@ def test_cpus_have_time_left(activity: Activity, load: Load, limits: HostLimits)
 
 
 @test_cpus_have_time_left.cause(
-    "one process takes most of it",
+    "one process takes a large part of it",
     remedy="See what it does (top -H -p PID; perf top -p PID): mend the hot path, bound it (CPUQuota= in "
     "its unit), or move it elsewhere.",
     because="host.process-busy",
 )
 def one_process_burns(
-    activity: Activity, load: Load, process_use: tuple[ProcessUse, ...]
+    process_use: tuple[ProcessUse, ...], load: Load, limits: HostLimits
 ) -> object:
-    used = activity.busy * load.cores
-    return [one for one in process_use if one.cores > _MOST * used]
+    return [one for one in lasting_use(process_use, load) if one.share > limits.process_cpu]
 
 
 @test_cpus_have_time_left.cause(

@@ -17,9 +17,9 @@ LASTING = "real; the load average, which tells that it has lasted, is shown in /
 _THREADS = (
     "import hashlib, os, threading\n"
     'def burn():\n  while True: hashlib.pbkdf2_hmac("sha256", b"x", b"y", 10000)\n'
-    "for _ in range(os.cpu_count()): threading.Thread(target=burn).start()\n"
+    "for _ in range(4 * os.cpu_count()): threading.Thread(target=burn).start()\n"
 )
-"""A process that keeps all CPUs busy; hashing lets go of the interpreter's lock."""
+"""A process that keeps all CPUs busy, whatever else runs; hashing lets go of the interpreter's lock."""
 _BURN = f"""
 cat >/run/burn.py <<'END'
 {_THREADS}
@@ -67,7 +67,7 @@ def _beside_the_shop(hosts: Hosts, program: str) -> Iterator[None]:
 @fault(
     "host.cpu-busy",
     on="app1",
-    cause="one process takes most of it",
+    cause="one process takes a large part of it",
     also=["host.process-busy@app1"],
     proves=[
         "ai-orchestrator-hub:cpu-high/cpu-used",
@@ -148,11 +148,11 @@ def shop_reads_byte_by_byte(hosts: Hosts) -> Iterator[None]:
     ],
 )
 def shop_grows(hosts: Hosts) -> Iterator[None]:
-    """A worker of the shop holds 60 MB, where 50 MB are allowed."""
-    program = "import time; x = bytearray(60000000); time.sleep(600)"
+    """A worker of the shop holds 45 MB, where 40 MB are allowed."""
+    program = "import time; x = bytearray(45000000); time.sleep(600)"
     with _beside_the_shop(hosts, f'python3 -c \\"{program}\\"'):
         pid = "$(pgrep -f bytearra[y])"
-        hosts.app1.wait_for(f'[ "$(ps -o rss= -p {pid} | sort -n | tail -n 1)" -gt 60000 ]')
+        hosts.app1.wait_for(f'[ "$(ps -o rss= -p {pid} | sort -n | tail -n 1)" -gt 45000 ]')
         yield
 
 
@@ -184,8 +184,8 @@ def quota_holds_the_shop_up(hosts: Hosts) -> Iterator[None]:
     how="the figure of the unit's control group is shown: the lab's machines have no memory controller",
 )
 def shop_nears_its_limit(hosts: Hosts) -> Iterator[None]:
-    """The shop holds 490 of the 500 MB that its unit may have."""
-    held = str(490 * 2**20)
+    """The shop holds 88 of the 90 MB that its unit may have."""
+    held = str(88 * 2**20)
     with _group_file(hosts, "memory", "memory.usage_in_bytes", held):
         yield
 
