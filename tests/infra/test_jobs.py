@@ -214,7 +214,6 @@ def failure_put_aside(
     "host.unit-not-restarted",
     severity="minor",
     signals=["sergas:high-memory-usage/nightly-restart-job"],
-    explained_by=["host.unit-inactive"],
 )
 def test_units_are_restarted_in_time(units: tuple[Unit, ...], declared: HostEntry) -> None:
     """A unit that has to be restarted at set times, because it leaks, has been up for longer."""

@@ -93,17 +93,17 @@ def misspelt(rotation_errors: tuple[RotationError, ...]) -> object:
         "claudebox:disk-space/logrotate-healthy",
     ],
 )
-def test_logrotate_is_scheduled(log_rotation: LogRotation) -> None:
+def test_logrotate_is_scheduled(log_rotation: LogRotation, now: datetime) -> None:
     """logrotate is set up, and nothing will start it: logs grow until the disk is full."""
-    assert offenders([log_rotation], lambda one: one.scheduled_by == "") == ()
+    assert offenders([_judged(log_rotation, now)], lambda one: one.scheduled_by == "") == ()
 
 
 @test_logrotate_is_scheduled.cause(
     "its timer is not active, and cron has no entry for it",
     remedy="systemctl enable --now logrotate.timer.",
 )
-def timer_off(log_rotation: LogRotation) -> object:
-    return log_rotation if not log_rotation.scheduled_by else None
+def timer_off(log_rotation: LogRotation, now: datetime) -> object:
+    return _judged(log_rotation, now) if not log_rotation.scheduled_by else None
 
 
 @symptom(

@@ -32,7 +32,7 @@ _SERVICE = (
 # Names that cron would not take either are left out. Scripts that name systemd's directory are those
 # that leave their work to a timer where systemd runs.
 _TABLES = f"""
-hidden= scripts=; set --
+hidden=; set --
 for d in /etc/cron.d /var/spool/cron /var/spool/cron/crontabs; do
   [ ! -d $d ] || {{ [ -r $d ] && [ -x $d ]; }} || hidden="$hidden $d"
 done
@@ -64,8 +64,8 @@ if [ -d /run/systemd/system ]; then
   done
   {mark("timers")}
   shown=$(TZ=UTC systemctl show --no-pager -p {_TIMER} -- '*.timer' "$@") || exit
-  echo "$shown"
-  set -f; set -- $(echo "$shown" | sed -n 's/^Unit=//p' | sort -u); set +f
+  printf '%s\\n' "$shown"
+  set -f; set -- $(printf '%s\\n' "$shown" | sed -n 's/^Unit=//p' | sort -u); set +f
   {mark("services")}
   TZ=UTC systemctl show --no-pager -p {_SERVICE} -- {" ".join(f"{name}.service" for name in _CRONS)} "$@" \
 || exit
@@ -106,7 +106,9 @@ def _journal(spans: list[int]) -> Iterator[str]:
     read = "journalctl --no-pager -o short-unix"
     yield "if command -v journalctl >/dev/null; then"
     yield mark("covered")
-    yield from (f'echo "{span} $({read} -r -n 1 --until=-{span}s 2>&1)"' for span in spans)
+    yield from (
+        f"printf '%s\\n' \"{span} $({read} -r -n 1 --until=-{span}s 2>&1)\"" for span in spans
+    )
     yield mark("runs")
     yield f"{read} -r -t CRON -t CROND --since=-{spans[-1]}s 2>/dev/null | {_NEWEST} | head -n {_MOST_LINES}"
     yield "fi"

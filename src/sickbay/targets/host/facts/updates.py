@@ -22,7 +22,7 @@ set -- /var/lib/apt/lists/*_Packages*
 set --; [ "$(id -u)" != 0 ] || set -- -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
 said=$(apt-get -s -o Debug::NoLocking=1 "$@" --ignore-hold --with-new-pkgs upgrade) || exit
 {mark("upgrade")}
-echo "$said" | sed -n -e '/^Inst .*\\[/p' -e '/^[0-9]* upgraded, /p' \
+printf '%s\\n' "$said" | sed -n -e '/^Inst .*\\[/p' -e '/^[0-9]* upgraded, /p' \
 -e '/kept back:$/,/^[0-9A-Z]/{{/^  /p;}}'
 {mark("held")}; dpkg-query -W -f '${{db:Status-Want}} ${{Package}}\\n' | sed -n 's/^hold //p'
 {mark("automatic")}
