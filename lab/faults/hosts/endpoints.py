@@ -226,6 +226,26 @@ def health_document_is_a_page(hosts: Hosts) -> Iterator[None]:
     hosts.site()
 
 
+@fault(
+    "endpoint.wrong-json",
+    on="shop",
+    cause="a number is out of its bounds",
+    proves=[
+        "ai-orchestrator-hub:baseline-drift/baseline-cpu",
+        "ai-orchestrator-hub:baseline-drift/baseline-memory",
+    ],
+    how="the health document stands in for Prometheus' answer, whose mean of an hour takes an hour",
+)
+def mean_of_an_hour_is_too_high(hosts: Hosts) -> Iterator[None]:
+    """A mean of 75 % is told of where 60 % are usual."""
+    document = (
+        '{\\"status\\": \\"healthy\\", \\"database\\": \\"connected\\", \\"load\\": [\\"0.75\\"]}'
+    )
+    hosts.site(health=f'return 200 "{document}";')
+    yield
+    hosts.site()
+
+
 @fault("endpoint.wrong-body", on="page", cause="another page is served than expected")
 def default_page_is_served(hosts: Hosts) -> Iterator[None]:
     """nginx's welcome page stands where the shop should."""

@@ -108,6 +108,27 @@ def test_document_without_the_value_is_never_healthy() -> None:
     assert HttpMismatch.parse(_answer(b"{}", json={"a": "(missing)"}))
 
 
+@pytest.mark.parametrize(
+    ("value", "bound", "fine"),
+    [
+        ("0.6", "<= 0.6", True),
+        ("0.61", "<= 0.6", False),
+        ('"0.42"', "<= 0.6", True),  # Prometheus writes numbers as text
+        ('"NaN"', "<= 0.6", False),
+        ('"much"', "<= 0.6", False),
+        ("true", ">= 0", False),
+        ("null", "<= 1", False),
+        ("[1]", "<= 1", False),
+        ("-3", ">= -3.5", True),
+        ('"<= 0.6"', "<= 0.6", False),
+    ],
+)
+def test_json_number_is_compared_with_a_bound(value: str, bound: str, *, fine: bool) -> None:
+    """Only a number can be within bounds."""
+    found = HttpMismatch.parse(_answer(f'{{"a": {value}}}'.encode(), json={"a": bound}))
+    assert [one.is_bound for one in found] == ([] if fine else [True])
+
+
 def test_answer_that_redirects_keeps_no_query_of_the_address() -> None:
     """A query may hold a key; the address without it is evidence enough."""
     raw = _answer(b"", {"location": "https://login.example/in?key=c4n4ry"}, status=302)

@@ -27,7 +27,10 @@ class Expectation(Part):
         200, description="HTTP status, or several that are fine"
     )
     json_values: dict[str, JsonValue] = Field(
-        {}, alias="json", description="dotted path in the JSON body to the value it must have"
+        {},
+        alias="json",
+        description="dotted path in the JSON body to the value it must have, or to a bound of its number",
+        examples=[{"status": "healthy", "data.result.0.value.1": "<= 0.6"}],
     )
     headers: dict[str, Pattern] = Field(
         {}, description="header name to a regular expression that its value must match"

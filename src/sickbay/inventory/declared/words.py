@@ -125,17 +125,3 @@ Cpu = Annotated[float | str, BeforeValidator(_cpu)]
 Unit = Annotated[str, AfterValidator(_unit)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Name = Annotated[str, AfterValidator(_name)]
-
-
-def fulfils(value: str | None, wanted: str | int) -> bool:
-    """Whether a value is the wanted one, or within the wanted bound; no value fulfils nothing."""
-    if value is None:
-        return False
-    bound = re.fullmatch(r"(>=|<=) ?(-?\d+)", str(wanted))
-    if bound is None:
-        return value == " ".join(str(wanted).split())
-    try:
-        number = int(value)
-    except ValueError:
-        return False
-    return number >= int(bound[2]) if bound[1] == ">=" else number <= int(bound[2])

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from sickbay.errors import NotApplicable
 from sickbay.facts import Record
+from sickbay.inventory.bounds import fulfils
 from sickbay.inventory.declared.services import Service
-from sickbay.inventory.declared.words import fulfils
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.facts.process_details import ProcessDetails, ProcessState
 from sickbay.targets.host.facts.service_processes import ServiceProcess

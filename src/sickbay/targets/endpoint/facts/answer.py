@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from sickbay.facts import Record, fact
+from sickbay.inventory.bounds import fulfils, is_bound
 from sickbay.targets.endpoint.ask import Exchange, Exchanged
 
 _SHOWN = 300
@@ -95,6 +96,11 @@ class HttpMismatch(Record):
         """Whether the answer has no such header, or the document no such value."""
         return self.found == _MISSING
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether a number within bounds is expected."""
+        return is_bound(self.expected.strip('"'))
+
     @classmethod
     def parse(cls, raw: Exchanged) -> tuple[HttpMismatch, ...]:
         """Compare an answer with what is expected."""
@@ -154,9 +160,14 @@ def _at(document: Any, path: str) -> Any:
 
 
 def _same(found: Any, expected: Any) -> bool:
-    """Whether two JSON values are equal; Python takes true for 1, and JSON does not."""
+    """Whether two JSON values are equal, or one is a number within a bound such as ``<= 0.6``.
+
+    Python takes true for 1, and JSON does not.
+    """
     if isinstance(found, bool) or isinstance(expected, bool):
         return found is expected
+    if is_bound(expected):
+        return fulfils(found, expected)
     if isinstance(found, list) and isinstance(expected, list):
         return len(found) == len(expected) and all(map(_same, found, expected))
     if isinstance(found, dict) and isinstance(expected, dict):

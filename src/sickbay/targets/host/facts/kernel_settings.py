@@ -9,7 +9,7 @@ from typing import Any
 
 from sickbay.errors import NotApplicable
 from sickbay.facts import Record, fact
-from sickbay.inventory.declared.words import fulfils
+from sickbay.inventory.bounds import fulfils
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
 from sickbay.targets.host.sections import mark, sections
