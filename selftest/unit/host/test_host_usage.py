@@ -231,6 +231,8 @@ def test_services_of_a_container_are_held_up_by_its_own_quota() -> None:
     groups = {"before_groups": group.format(0), "after_groups": group.format(20)}
     (own,) = ServiceUse.parse(_window([], [], declared=nothing, members="", **groups))
     assert own.throttled_share == 1.0
+    stopped, _, own = ServiceUse.parse(_window([], [], members="", **groups))
+    assert (stopped.processes, stopped.throttled_share, own.throttled_share) == (0, None, 1.0)
     groups["after_groups"] = group.format(0)
     with pytest.raises(NotApplicable):
         ServiceUse.parse(_window([], [], declared=nothing, members="", **groups))

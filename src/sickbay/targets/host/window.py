@@ -43,6 +43,7 @@ members=$(grep -s -H -m 1 -E {{pattern}} /proc/[0-9]*/cgroup)
 {mark("members")}; printf '%s\\n' "$members"
 seen=
 files=$files$(printf '%s\\n' "$members" | while read -r line; do
+  [ -n "$line" ] || continue
   group=${{{{line#*:*:*:}}}}
   case $group in *.service/*) group=${{{{group%%.service/*}}}}.service ;; esac
   case $seen in *" $group "*) continue ;; esac
@@ -53,7 +54,11 @@ files=$files$(printf '%s\\n' "$members" | while read -r line; do
   done
 done)
 """
-_COMMANDS = f"{mark('commands')}; ps -ww -e -o pid= -o args= 2>/dev/null || ps -o pid,args\n"
+# BusyBox prints the line ends within a command line as they are.
+_COMMANDS = f"""
+{mark("commands")}
+{{ ps -ww -e -o pid= -o args= 2>/dev/null || ps -o pid,args; }} | grep -E '^ *[0-9]+ '
+"""
 _READ = f"""
 look before
 {mark("slept")}; read -r up _ </proc/uptime; echo "$up"

@@ -78,11 +78,12 @@ class ServiceUse(Record):
                 largest=max((one.pages * page for one in own), default=0),
                 kernel_share=kernel_share(times, seconds),
             )
-            rows.append(msgspec.structs.replace(row, **counted.get(group_of.get(name, ""), {})))
+            own_group = counted.get(group_of[name], {}) if name in group_of else {}
+            rows.append(msgspec.structs.replace(row, **own_group))
         # A container's own group, where it has one; that of a whole machine counts no periods.
-        if (own_counts := counted.get("", {})).get("periods"):
+        if (root := counted.get("", {})).get("periods"):
             whole = cls(name="all of the container", processes=len(after), cores=0.0, largest=0)
-            rows.append(msgspec.structs.replace(whole, **own_counts))
+            rows.append(msgspec.structs.replace(whole, **root))
         if not rows:
             raise NotApplicable("the inventory declares no units or processes for this host")
         return tuple(rows)
