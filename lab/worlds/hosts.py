@@ -22,6 +22,7 @@ from lab.worlds import (
     hosts_jobs,
     hosts_journal,
     hosts_services,
+    hosts_sockets,
     hosts_upkeep,
     hosts_zones,
 )
@@ -278,6 +279,7 @@ class Hosts:
             _chroot(root, "systemctl", "--quiet", "enable", unit)
         shutil.copy(SETTINGS / "dnsmasq.conf", root / "etc/lab-dns.conf")
         hosts_zones.prepare(root)
+        hosts_sockets.prepare_db(root)
         _chrony(root, "local stratum 8\nallow 192.0.2.0/24\n")
 
     def settle(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 DATA = Path("/var/lib/shop/heartbeat")
 DATABASE = ("192.0.2.12", 5432)
+CACHE = ("192.0.2.12", 6379)
 SIZE = 256 * 1024
 
 
@@ -41,6 +42,8 @@ def database_state() -> str:
 
 
 class Handler(BaseHTTPRequestHandler):
+    pool: list[socket.socket] = []
+
     def do_GET(self) -> None:
         state = database_state()
         well = state == "connected"
@@ -63,6 +66,8 @@ def main() -> None:
     print("shop is up", file=sys.stderr)
     for _ in range(int(os.environ.get("SHOP_THREADS", "0"))):
         threading.Thread(target=threading.Event().wait, daemon=True).start()
+    size = int(os.environ.get("SHOP_POOL", "0"))
+    Handler.pool = [socket.create_connection(CACHE) for _ in range(size)]
     ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
 
 

@@ -25,6 +25,7 @@ from sickbay.targets.host.facts.filesystems import Filesystem
         "sergas:database-disk-full/pgdata-disk-usage",
         "ai-orchestrator-hub:resource-snapshot/disk-usage",
         "claudebox:performance-monitoring/root-disk-below-80",
+        "claudebox:disk-space/filesystems-below-90",
     ],
 )
 def test_filesystems_have_room(filesystems: tuple[Filesystem, ...], limits: HostLimits) -> None:

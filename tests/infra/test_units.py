@@ -55,6 +55,8 @@ def test_no_unit_has_failed(units: tuple[Unit, ...]) -> None:
         "claudebox:system-down/neo4j-active",
         "claudebox:system-down/redis-active",
         "claudebox:connection-timeouts/sshd-active",
+        "claudebox:connection-timeouts/networking-active",
+        "claudebox:maintenance-job/cron-active",
     ],
 )
 def test_declared_units_are_active(units: tuple[Unit, ...]) -> None:
@@ -194,6 +196,7 @@ def _explain_by_last_words(test: HealthTest, is_ill: _Condition) -> None:
     @test.cause(
         "another process holds its port",
         remedy="ss -ltnp names the process: stop it, or give one of the two another port.",
+        because="host.port-taken",
     )
     def port_taken(units: tuple[Unit, ...], unit_journals: tuple[JournalLine, ...]) -> object:
         return last_words(unit_journals, _ill(units, is_ill), *_ADDRESS_IN_USE)

@@ -31,7 +31,10 @@ def journal_fills_the_disk(app1: Machine) -> Iterator[None]:
     "host.disk-filling",
     on="app1",
     cause="log files have eaten the space",
-    proves=["sergas:host-resources-tight/root-disk-usage"],
+    proves=[
+        "sergas:host-resources-tight/root-disk-usage",
+        "claudebox:disk-space/filesystems-below-90",
+    ],
 )
 def logs_fill_the_disk(app1: Machine) -> Iterator[None]:
     """A log that nobody rotates takes /var/log."""

@@ -34,7 +34,7 @@ def program_ends_with_an_error(hosts: Hosts) -> Iterator[None]:
     "host.unit-failed",
     on="app1",
     cause="another process holds its port",
-    also=["endpoint.wrong-status@shop"],
+    also=["endpoint.wrong-status@shop", "host.port-taken@app1"],
     proves=["sergas:application-wont-start/start-result"],
 )
 def port_is_taken(hosts: Hosts) -> Iterator[None]:
@@ -218,6 +218,7 @@ def unit_is_not_enabled(hosts: Hosts) -> Iterator[None]:
     proves=[
         "claudebox:connection-timeouts/api-port-listening",
         "claude-projects-api:local-testing/local-port-listening",
+        "claude-projects-api:mongodb-connection-refused/local-mongod-listening",
     ],
 )
 def shop_listens_on_another_port(hosts: Hosts) -> Iterator[None]:
@@ -254,7 +255,10 @@ def database_listens_on_loopback_only(hosts: Hosts) -> Iterator[None]:
     "host.accept-queue-full",
     on="app1",
     cause="the program does not get round to accepting them",
-    proves=["sergas:high-response-times/accept-queue"],
+    proves=[
+        "sergas:high-response-times/accept-queue",
+        "ai-orchestrator-hub:network-broken/listen-queue",
+    ],
 )
 def connections_wait_to_be_accepted(hosts: Hosts) -> Iterator[None]:
     """A program listens, and hangs; clients queue up in front of it."""

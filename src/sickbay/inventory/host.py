@@ -47,6 +47,8 @@ class HostLimits(Limits):
     accept_queue_used: Fraction = limit(
         "80 %", "connections waiting to be accepted, of the backlog"
     )
+    left_open: Count = limit(50, "connections that the other end has closed and a program has not")
+    pool_used: Fraction = limit("80 %", "connections of a process to a port, of those it may have")
     open_files_used: Fraction = limit("80 %", "open files of the whole machine, of its maximum")
     zombies: Count = limit(0, "processes that ended and that their parent has not taken note of")
     zombie_age: Duration = limit("60 s", "age from which on such a process counts")
@@ -127,6 +129,12 @@ class HostEntry(Entry):
         (),
         description="TCP ports, or ADDRESS:PORT, that something has to listen on",
         examples=[[443, "127.0.0.1:5432"]],
+    )
+    private_ports: tuple[Port, ...] = Field(
+        (),
+        description="TCP ports that nothing may listen on but at loopback, or at ADDRESS in "
+        "ADDRESS:PORT",
+        examples=[[6379, "10.0.0.5:9229"]],
     )
     files: dict[Path, DeclaredFile] = Field(
         {},

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from sickbay.inventory.base import Part
-from sickbay.inventory.declared.words import AnyPath, Cpu, Path, Unit, Variable, Wanted
+from sickbay.inventory.declared.words import (
+    AnyPath,
+    Cpu,
+    Path,
+    Port,
+    PortNumber,
+    Unit,
+    Variable,
+    Wanted,
+)
 from sickbay.inventory.patterns import Pattern
 from sickbay.inventory.units import Duration, Size, parse_fraction
 
@@ -45,6 +54,17 @@ class Service(Part):
     )
     threads: Wanted | None = Field(
         None, description="threads of its main process", examples=[">= 4"]
+    )
+    ports: tuple[Port, ...] = Field(
+        (),
+        description="TCP ports, or ADDRESS:PORT, that its processes have to listen on, and nobody else",
+        examples=[[8000]],
+    )
+    connections: dict[PortNumber, Annotated[int, Field(ge=2)]] = Field(
+        {},
+        description="connections that each of its processes may have to a TCP port at most, such as "
+        "the size of its pool",
+        examples=[{"5432": 50}],
     )
 
     def most_cores(self, cores: int) -> float | None:

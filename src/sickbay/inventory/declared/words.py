@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 HIGHEST_PORT = 65535
 
@@ -121,6 +121,7 @@ Sysctl = Annotated[str, AfterValidator(_sysctl)]
 Rights = Annotated[str | int, AfterValidator(_rights)]
 Wanted = Annotated[str | int, AfterValidator(_wanted)]
 Port = Annotated[str | int, AfterValidator(_port)]
+PortNumber = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
 Cpu = Annotated[float | str, BeforeValidator(_cpu)]
 Unit = Annotated[str, AfterValidator(_unit)]
 Tag = Annotated[str, AfterValidator(_tag)]

@@ -19,7 +19,7 @@ else {mark("proc")}; cat /proc/net/tcp; [ ! -r /proc/net/tcp6 ] || cat /proc/net
 fi
 """
 _LISTEN = "0A"
-_ANY = frozenset(("*", "0.0.0.0", "::"))  # noqa: S104 (what listeners say)
+ANY = frozenset(("*", "0.0.0.0", "::"))  # noqa: S104 (what listeners say)
 
 
 @fact("listeners", Command(_SCRIPT))
@@ -58,15 +58,17 @@ class DeclaredPort(Record):
 
 
 def declared_ports(entry: HostEntry, listeners: Iterable[Listener]) -> tuple[DeclaredPort, ...]:
-    """The declared ports; NotApplicable where none are declared."""
-    if not entry.ports:
+    """The declared ports, those of units and processes too; NotApplicable where there are none."""
+    services = (*entry.units.values(), *entry.processes.values())
+    ports = [*entry.ports, *(port for service in services for port in service.ports)]
+    if not ports:
         raise NotApplicable("the inventory declares no ports for this host")
     found = []
-    for declared in map(str, entry.ports):
+    for declared in dict.fromkeys(map(str, ports)):
         address, _, number = declared.rpartition(":")
         of_number = [one for one in listeners if one.port == int(number)]
         wanted = address.strip("[]")
-        heard = [one for one in of_number if not wanted or one.address in {wanted, *_ANY}]
+        heard = [one for one in of_number if not wanted or one.address in {wanted, *ANY}]
         found.append(
             DeclaredPort(
                 port=declared,
@@ -77,11 +79,16 @@ def declared_ports(entry: HostEntry, listeners: Iterable[Listener]) -> tuple[Dec
     return tuple(found)
 
 
-def _listener(local: str, waiting: int, backlog: int | None) -> Listener:
+def split_socket(local: str) -> tuple[str, int]:
+    """Address and port of a socket as ss and netstat write it: 127.0.0.53%lo:53, [::1]:80, *:22."""
     address, _, port = local.rpartition(":")
-    address = re.sub(r"%\w+$", "", address).strip("[]")  # 127.0.0.53%lo
+    return re.sub(r"%[^\]]*", "", address).strip("[]"), int(port)
+
+
+def _listener(local: str, waiting: int, backlog: int | None) -> Listener:
+    address, port = split_socket(local)
     shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return Listener(socket=shown, address=address, port=int(port), waiting=waiting, backlog=backlog)
+    return Listener(socket=shown, address=address, port=port, waiting=waiting, backlog=backlog)
 
 
 def _ss(text: str) -> Iterable[Listener]:
