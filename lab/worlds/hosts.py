@@ -21,6 +21,7 @@ from lab.worlds import (
     hosts_certificates,
     hosts_jobs,
     hosts_journal,
+    hosts_network,
     hosts_services,
     hosts_sockets,
     hosts_upkeep,
@@ -233,6 +234,7 @@ class Hosts:
         hosts_services.prepare(root, self.db1)
         _chrony(root, f"server {DB} iburst minpoll 0 maxpoll 2\n")
         hosts_jobs.prepare(root)
+        hosts_network.prepare(root)
         hosts_upkeep.prepare(root)
 
     def _disk(self, root: Path, place: str, size: int, inodes: int) -> None:
@@ -308,6 +310,7 @@ class Hosts:
             f"CREATE ROLE blind LOGIN PASSWORD '{self.passwords['blind']}'",
         )
         self.clone()
+        hosts_network.settle(self.app1)
         hosts_jobs.history(self.app1)
         self.site()
         self.app1.wait_for("chronyc -n tracking | grep -q 'Leap status.*Normal'")

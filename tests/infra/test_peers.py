@@ -17,7 +17,13 @@ from sickbay.targets.host.facts.peers import Peer
         "sergas:cognee-down/cognee-host-resolves",
         "claudebox:connection-timeouts/tunnel-port-accepts",
     ],
-    explained_by=["postgres.unreachable", "redis.unreachable", "endpoint.unreachable"],
+    explained_by=[
+        "postgres.unreachable",
+        "redis.unreachable",
+        "endpoint.unreachable",
+        "host.name-unresolved",
+        "host.firewall-blocks",
+    ],
 )
 def test_peers_are_reached_from_here(peers: tuple[Peer, ...]) -> None:
     """What runs on this host cannot connect to something that it needs."""

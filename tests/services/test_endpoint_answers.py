@@ -20,6 +20,7 @@ _BEHIND = [
     "host.process-missing",
     "host.process-stuck",
     "host.port-closed",
+    "host.firewall-blocks",
     "postgres.unreachable",
     "postgres.connections-short",
     "postgres.lock-waits",

@@ -21,6 +21,7 @@ from sickbay.targets.probe import Contact
         "host.unit-failed",
         "host.unit-inactive",
         "host.port-closed",
+        "host.firewall-blocks",
         "endpoint.name-unresolved",
         "endpoint.certificate-expired",
         "endpoint.certificate-untrusted",

@@ -340,6 +340,12 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             tools=["x"],
             reaches=["x:1"],
             sysctl={"vm.swappiness": 1},
+            unreachable=["x:1"],
+            resolves={"x": []},
+            answers={"http://x/": 200},
+            pings=["x"],
+            firewall={"allows": [1], "allows_out": [1]},
+            fail2ban=["x"],
             journal={"x": {"holds": "x"}},
             jobs={
                 "x": {"command": "x", "within": "1 h", "report": "/x"},

@@ -12,6 +12,11 @@ from sickbay.inventory.declared.files import DeclaredFile
 from sickbay.inventory.declared.jobs import DeclaredJob
 from sickbay.inventory.declared.journal import Watches
 from sickbay.inventory.declared.logs import DeclaredLogFolder, DeclaredLogLines
+from sickbay.inventory.declared.network import (
+    DeclaredFirewall,
+    Reference,
+    Url,
+)
 from sickbay.inventory.declared.services import DeclaredProcess, Units
 from sickbay.inventory.declared.words import (
     HIGHEST_PORT,
@@ -54,6 +59,8 @@ class HostLimits(Limits):
     zombie_age: Duration = limit("60 s", "age from which on such a process counts")
     log_share: Fraction = limit("20 %", "share of a file system that logs may take")
     temp_size: Size = limit("1 GB", "size of /tmp or /var/tmp that explains a full file system")
+    ping_loss: Fraction = limit("5 %", "pings of a declared host that are not answered")
+    ping_time: Duration = limit("200 ms", "mean time until a ping of a declared host is answered")
     certificate_file_left: Duration = limit("30 d", "validity that a certificate on disk has left")
     process_memory: Fraction = limit("50 %", "share of the memory that one process may hold")
     log_rotation_age: Duration = limit("2 d", "how long ago logrotate may have run last")
@@ -182,5 +189,35 @@ class HostEntry(Entry):
         {},
         description="what the journal must not hold, or has to, each by a name of yours",
         examples=[{"backup": {"tag": "backup", "holds": "ERROR", "within": "1 d"}}],
+    )
+    unreachable: tuple[Address, ...] = Field(
+        (),
+        description="TCP addresses, HOST:PORT, that must not take connections from this host",
+        examples=[["other-tenant.example.com:8080"]],
+    )
+    resolves: dict[Reference, tuple[str, ...]] = Field(
+        {},
+        description="names that this host has to resolve, each to these addresses, or to any",
+        examples=[{"localhost": ["127.0.0.1"], "db1.example.com": []}],
+    )
+    unresolvable: tuple[Reference, ...] = Field(
+        (), description="names that this host must not be able to resolve"
+    )
+    answers: dict[Url, Annotated[int, Field(ge=100, le=599)]] = Field(
+        {},
+        description="URLs that have to answer a GET from this host, each with a status",
+        examples=[{"http://auth-service:8080/health": 200}],
+    )
+    pings: tuple[Reference, ...] = Field(
+        (), description="hosts that have to answer a ping from this one"
+    )
+    interfaces: tuple[Annotated[str, Field(pattern=r"^[\w.@-]{1,15}$")], ...] = Field(
+        (), description="network interfaces that have to be up, beside those with an address"
+    )
+    firewall: DeclaredFirewall | None = Field(
+        None, description="what the host's packet filter (nftables) lets through"
+    )
+    fail2ban: tuple[Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")], ...] = Field(
+        (), description="jails of fail2ban that have to be on", examples=[["sshd"]]
     )
     limits: HostLimits = HostLimits()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from sickbay.errors import NotApplicable, Unsupported
 from sickbay.facts import Record, fact
@@ -41,13 +41,21 @@ _WORDS = (
 )
 
 
-def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
-    if not entry.reaches:
+def _needed(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
+    return _tries(entry.reaches)
+
+
+def _foreign(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
+    return _tries(entry.unreachable)
+
+
+def _tries(addresses: tuple[str, ...]) -> str | None:
+    if not addresses:
         return None
-    return _TRY + " ".join(f"try {shlex.quote(one)} &" for one in entry.reaches) + " wait; exit 0"
+    return _TRY + " ".join(f"try {shlex.quote(one)} &" for one in addresses) + " wait; exit 0"
 
 
-@fact("peers", Command(_script))
+@fact("peers", Command(_needed))
 class Peer(Record):
     """A TCP address that this host has to reach, and how trying went.
 
@@ -64,12 +72,10 @@ class Peer(Record):
         """Parse a line for each address: how the tool ended, and what it said."""
         if not out:
             raise NotApplicable("the inventory names no addresses that this host has to reach")
-        return tuple(
-            sorted((cls._from(line) for line in out.splitlines()), key=lambda p: p.address)
-        )
+        return tuple(cls._from(line) for line in sorted(out.splitlines()))
 
     @classmethod
-    def _from(cls, line: str) -> Peer:
+    def _from(cls, line: str) -> Self:
         address, _, rest = line.partition(" ")
         ended, _, said = rest.partition(" ")
         if ended == "untried":
@@ -82,6 +88,18 @@ class Peer(Record):
         ):
             raise ValueError(f"{line[:80]!r} tells of no address")
         return cls(address=address, outcome=_outcome(ended, said), said=said.strip()[:200])
+
+
+@fact("foreign_peers", Command(_foreign))
+class ForeignPeer(Peer):
+    """A TCP address that must not take connections from this host, and how trying went (see ``Peer``)."""
+
+    @classmethod
+    def parse(cls, out: str) -> tuple[ForeignPeer, ...]:
+        """Parse as ``Peer`` does."""
+        if not out:
+            raise NotApplicable("the inventory names no addresses that this host must not reach")
+        return tuple(cls._from(line) for line in sorted(out.splitlines()))
 
 
 def _outcome(ended: str, said: str) -> str:
