@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 from sickbay.errors import Unreadable
 from sickbay.inventory.host import HostEntry, HostLimits
@@ -317,18 +316,15 @@ def comes_back(repeated_errors: RepeatedErrors, limits: HostLimits) -> object:
     ],
 )
 def test_journal_tells_of_no_crash_and_no_lack(
-    journal_troubles: tuple[Trouble, ...], limits: HostLimits, now: datetime
+    journal_troubles: tuple[Trouble, ...], limits: HostLimits
 ) -> None:
     """A program crashed, or did not get the memory, the disk space or the port that it needs."""
-    window, moment = limits.trouble_window, now.timestamp()
-    assert offenders(recent(journal_troubles, window, moment), lambda _: True) == ()
+    assert offenders(recent(journal_troubles, limits.trouble_window), lambda _: True) == ()
 
 
 def _explain_trouble(kind: str, text: str, remedy: str, *because: str) -> None:
-    def weigh(
-        journal_troubles: tuple[Trouble, ...], limits: HostLimits, now: datetime
-    ) -> list[Trouble]:
-        return recent(journal_troubles, limits.trouble_window, now.timestamp(), kind)
+    def weigh(journal_troubles: tuple[Trouble, ...], limits: HostLimits) -> list[Trouble]:
+        return recent(journal_troubles, limits.trouble_window, kind)
 
     weigh.__name__ = kind
     test_journal_tells_of_no_crash_and_no_lack.cause(text, remedy=remedy, because=because)(weigh)
@@ -368,13 +364,10 @@ _explain_trouble(
     because=("host.unit-failed", "host.unit-flapping"),
 )
 def unit_failed(
-    journal_troubles: tuple[Trouble, ...],
-    units: tuple[Unit, ...],
-    limits: HostLimits,
-    now: datetime,
+    journal_troubles: tuple[Trouble, ...], units: tuple[Unit, ...], limits: HostLimits
 ) -> object:
     failed = {unit.name for unit in units if unit.failed or unit.recent_restarts}
-    found = recent(journal_troubles, limits.trouble_window, now.timestamp())
+    found = recent(journal_troubles, limits.trouble_window)
     return [one for one in found if one.source in failed]
 
 

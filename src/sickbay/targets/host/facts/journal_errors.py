@@ -22,7 +22,7 @@ CRIT, ERR = 2, 3
 NEWEST = 1000
 """Entries that are read at most."""
 _KEPT = 10
-_STRANGERS = frozenset(("sshd", "sshd-session"))
+_STRANGERS = frozenset(("sshd", "sshd-session", "sshd-auth"))
 """Who knocks at sshd decides what it has to say, so that it would tell of no trouble of ours."""
 
 
@@ -86,7 +86,7 @@ def _count_script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
 
 @fact(
     "unit_errors",
-    Command(_count_script, tool="journalctl", root=True, grant=GRANT, timeout=10),
+    Command(_count_script, tool="journalctl", root=True, grant=GRANT),
 )
 class UnitErrors(Record):
     """How many entries of priority err or worse a declared unit wrote."""
@@ -95,11 +95,6 @@ class UnitErrors(Record):
     last_hour: int
     hourly_mean: float
     """Of the day before, as far back as the journal reaches; 0 where that is not an hour."""
-
-    @property
-    def rise(self) -> float | None:
-        """The last hour's against the mean; None where there was nothing to compare with."""
-        return self.last_hour / self.hourly_mean if self.hourly_mean else None
 
     @classmethod
     def parse(cls, out: str) -> tuple[UnitErrors, ...]:
@@ -135,7 +130,7 @@ def _repeat_script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
 
 @fact(
     "repeated_errors",
-    Command(_repeat_script, tool="journalctl", root=True, grant=GRANT, timeout=10),
+    Command(_repeat_script, tool="journalctl", root=True, grant=GRANT),
 )
 class RepeatedErrors(Record):
     """The messages of declared units that call themselves errors, those alike counted together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,21 +10,19 @@ from sickbay.facts import Record, fact
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
 from sickbay.targets.host.facts.units import unit_name
-from sickbay.targets.host.journalctl import ASK, GRANT, ask, entries, when
+from sickbay.targets.host.journalctl import ASK, GRANT, Entry, ask, entries, when
 from sickbay.targets.host.sections import mark, sections
 
 DAY, HOUR = 86400, 3600
-_NEWEST = 200
+_NEWEST = 500
 _KEPT = 20
 _CRASH = "segfault at |general protection fault|code=dumped|status=11/SEGV|dumped core"
-_MEMORY = (
-    r"(?i:memory allocation of \d+ bytes failed|cannot allocate memory|\bout of memory\b)"
-    r"|OutOfMemoryError|\bMemoryError\b"
-)
-_SPACE = (
-    "(?i:no space left on device|could not extend file|could not write to file"
-    r"|disk quota exceeded)|\bENOSPC\b"
-)
+_LACK = {
+    "memory": r"(?i:memory allocation of \d+ bytes failed|cannot allocate memory|\bout of memory\b)"
+    r"|OutOfMemoryError|\bMemoryError\b",
+    "space": "(?i:no space left on device|could not extend file|could not write to file"
+    r"|disk quota exceeded)|\bENOSPC\b",
+}
 _PORT = r"(?i:address already in use|errno 98\b|error while attempting to bind)|\bEADDRINUSE\b"
 
 
@@ -32,9 +31,10 @@ def _script(entry: HostEntry, _: Mapping[str, Any]) -> str:
     # The kernel and systemd tell of crashes; a program that is told to would only be talking.
     told = ["-t", "kernel", "-t", "systemd", "-t", "systemd-coredump"]
     looks = [
+        ("now", "date +%s"),
         ("crash", ask(*told, newest=_NEWEST, seconds=DAY, holds=_CRASH)),
-        ("memory", ask(newest=_NEWEST, seconds=DAY, holds=_MEMORY)),
-        ("space", ask(newest=_NEWEST, seconds=DAY, holds=_SPACE)),
+        # One look through all of a day, however many things are looked for.
+        ("lack", ask(newest=_NEWEST, seconds=DAY, holds="|".join(_LACK.values()))),
         # Who got the port at the second try has it.
         ("port", ask(*units, newest=_NEWEST, seconds=HOUR, holds=_PORT) if units else ":"),
     ]
@@ -43,22 +43,23 @@ def _script(entry: HostEntry, _: Mapping[str, Any]) -> str:
 
 @fact(
     "journal_troubles",
-    Command(_script, tool="journalctl", root=True, grant=GRANT, timeout=10),
+    Command(_script, tool="journalctl", root=True, grant=GRANT),
 )
 class Trouble(Record):
     """A unit or program of which the journal tells of a crash, or of what it could not have.
 
-    ``kind`` is ``crash``, or what was not to be had: ``memory`` or ``space`` within a day, or, for
-    a declared unit within an hour, a ``port``.
+    ``kind`` is ``crash``, or what was not to be had: ``memory`` or ``space`` within a day (``lack``
+    where a message is too long to tell which), or, for a declared unit within an hour, a ``port``.
     """
 
     source: str
     kind: str
     found: int
-    """Lines that say so; of each kind the newest 200 are read."""
+    """Lines that say so; the newest 500 are read."""
     last: str
     """When, in UTC, the newest of them was written."""
-    last_seconds: int
+    age_seconds: float
+    """Of the newest."""
     message: str
     """The newest of them."""
 
@@ -66,32 +67,34 @@ class Trouble(Record):
     def parse(cls, out: str) -> tuple[Trouble, ...]:
         """Parse the entries of each kind."""
         parts = sections(out)
-        return tuple(
-            trouble
-            for kind in ("crash", "memory", "space", "port")
-            for trouble in cls._of(kind, parts[kind])
-        )
+        now = int(parts["now"])
+        found: dict[tuple[str, str], list[Entry]] = {}
+        for section in ("crash", "lack", "port"):
+            for row in entries(parts[section]):
+                kind = _lack(row.message) if section == "lack" else section
+                found.setdefault((row.source, kind), []).append(row)
+        troubles = [cls._from(*key, rows, now) for key, rows in found.items()]
+        return tuple(sorted(troubles, key=lambda one: (one.age_seconds, one.source))[:_KEPT])
 
     @classmethod
-    def _of(cls, kind: str, text: str) -> list[Trouble]:
-        found: dict[str, Trouble] = {}
-        for row in sorted(entries(text), key=lambda row: -row.seconds):
-            known = found.get(row.source)
-            found[row.source] = cls(
-                source=row.source,
-                kind=kind,
-                found=1 + (known.found if known else 0),
-                last=known.last if known else when(row.seconds),
-                last_seconds=known.last_seconds if known else int(row.seconds),
-                message=known.message if known else row.message,
-            )
-        return list(found.values())[:_KEPT]
+    def _from(cls, source: str, kind: str, rows: list[Entry], now: int) -> Trouble:
+        newest = max(rows, key=lambda row: row.seconds)
+        return cls(
+            source=source,
+            kind=kind,
+            found=len(rows),
+            last=when(newest.seconds),
+            age_seconds=max(0, now - int(newest.seconds)),
+            message=newest.message,
+        )
 
 
-def recent(troubles: Iterable[Trouble], window: float, now: float, *kinds: str) -> list[Trouble]:
+def _lack(message: str) -> str:
+    return next((kind for kind, words in _LACK.items() if re.search(words, message)), "lack")
+
+
+def recent(troubles: Iterable[Trouble], window: float, *kinds: str) -> list[Trouble]:
     """Those not older than ``window`` seconds, of these kinds or of any."""
     return [
-        one
-        for one in troubles
-        if now - one.last_seconds <= window and (not kinds or one.kind in kinds)
+        one for one in troubles if one.age_seconds <= window and (not kinds or one.kind in kinds)
     ]

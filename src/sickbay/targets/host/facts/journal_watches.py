@@ -45,7 +45,7 @@ def _look(name: str, watch: JournalWatch) -> str:
 
 @fact(
     "journal_watches",
-    Command(_script, tool="journalctl", root=True, grant=GRANT, timeout=10),
+    Command(_script, tool="journalctl", root=True, grant=GRANT),
 )
 class WatchedEntries(Record):
     """What a declared watch over the journal found (journalctl(1))."""

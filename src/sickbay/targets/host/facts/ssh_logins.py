@@ -17,7 +17,7 @@ _KEPT = 10
 _HOLDS = "^Failed (?:password|keyboard-interactive|none) |^Invalid user |^Accepted (?:password|keyboard-interactive)\\S* for root "
 # A name is whatever the stranger typed; the address stands behind the last "from".
 _FROM = re.compile(r".* from (\S{1,64}) port \d+")
-_OPTIONS = ("-t", "sshd", "-t", "sshd-session")
+_OPTIONS = ("-t", "sshd", "-t", "sshd-session", "-t", "sshd-auth")
 
 
 @fact(
