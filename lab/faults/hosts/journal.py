@@ -123,7 +123,9 @@ def shop_is_not_heard(hosts: Hosts) -> Iterator[None]:
     hosts.unit(hosts.app1, "shop-app", "[Service]\nStandardOutput=null\nStandardError=null\n")
     hosts.wait_for_shop()
     hosts_journal.forget(hosts.app1)
+    hosts.app1.run(f"mv {hosts_journal.SPOKEN} /root")
     yield
+    hosts.app1.run(f"mv /root/spoken.journal {hosts_journal.SPOKEN}")
     hosts.unit(hosts.app1, "shop-app")
 
 
@@ -341,12 +343,11 @@ def journal_is_kept_in_memory(hosts: Hosts) -> Iterator[None]:
 )
 def journal_was_emptied(hosts: Hosts) -> Iterator[None]:
     """Somebody removed all but the last minutes of it."""
-    old = f"{hosts_journal.PLACE}/before.journal"
     hosts.app1.wait_for("[ $(ps -o etimes= -p 1) -gt 40 ]", seconds=60)
-    hosts.app1.run(f"mv {old} /root")
+    hosts.app1.run(f"cd {hosts_journal.PLACE}; mv before.journal spoken.journal /root")
     hosts.unit(hosts.app1, "shop-app")
     yield
-    hosts.app1.run(f"mv /root/before.journal {old}")
+    hosts.app1.run(f"cd /root; mv before.journal spoken.journal {hosts_journal.PLACE}")
 
 
 @fault(

@@ -15,7 +15,9 @@ _AT_START = 30
 _SCRIPT = f"""
 {mark("now")}; date +%s
 {mark("started")}; cat /proc/1/stat /proc/self/stat
-{mark("oldest")}; journalctl --no-pager -o short-unix --no-hostname | grep -m 1 -o '^[0-9]\\{{9,\\}}'
+{mark("oldest")}
+[ ! -d /var/log/journal ] ||
+  journalctl --no-pager -o short-unix --no-hostname -D /var/log/journal | grep -m 1 -o '^[0-9]\\{{9,\\}}'
 {mark("written")}
 new=
 for f in /run/log/journal/*/system.journal /var/log/journal/*/system.journal; do
@@ -43,7 +45,7 @@ class JournalKeeping(Record):
     of: str
     on_disk: bool
     reach_seconds: float
-    """Age of its first entry; 0 for an empty one."""
+    """Age of its first entry on disk; 0 where there is none."""
     up_seconds: float | None
     """How long ago the machine (or container) started; None where that may not be seen."""
 
