@@ -202,6 +202,7 @@ def shop_reports_the_same_again_and_again(hosts: Hosts) -> Iterator[None]:
     on="app1",
     cause="a program crashed",
     proves=["sergas:application-crashes/segfaults"],
+    also=["host.unit-restarted@app1"],
 )
 def shop_crashes_and_is_back(hosts: Hosts) -> Iterator[None]:
     """A segmentation fault ends the shop; systemd starts it anew before anybody sees it."""
