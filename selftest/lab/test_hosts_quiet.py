@@ -36,7 +36,7 @@ def test_healthy_hosts_at_work_give_no_finding(world: World, activity: str) -> N
     assert isinstance(hosts, Hosts)
     work = ACTIVITIES[activity].replace("'", "'\\''")
     hosts.app1.run(
-        f"systemd-run -q --unit=work --property=RuntimeMaxSec={SECONDS} sh -c '{work}' "
+        f"systemd-run -q --collect --unit=work --property=RuntimeMaxSec={SECONDS} sh -c '{work}' "
         "|| systemctl reset-failed work"
     )
     try:

@@ -92,7 +92,9 @@ def test_run_on_redis_sends_only_reads(world: World) -> None:
     """MONITOR sees no command from us that changes anything."""
     hosts = _hosts(world)
     cli = f"redis-cli --no-auth-warning -a {hosts.passwords['redis']}"
-    hosts.db1.run(f"systemd-run -q --unit=monitor sh -c '{cli} monitor >/run/monitor'; sleep 0.3")
+    hosts.db1.run(
+        f"systemd-run -q --collect --unit=monitor sh -c '{cli} monitor >/run/monitor'; sleep 0.3"
+    )
     try:
         assert world.diagnose().exit_code == pytest.ExitCode.OK
     finally:

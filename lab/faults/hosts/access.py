@@ -53,7 +53,9 @@ def sshd_drops_connections(hosts: Hosts) -> Iterator[None]:
         'import socket; server = socket.create_server(("0.0.0.0", 22)); '
         "[server.accept()[0].close() for _ in iter(int, 1)]"
     )
-    hosts.app1.run(f"systemctl stop ssh; systemd-run -q --unit=closer python3 -c '{program}'")
+    hosts.app1.run(
+        f"systemctl stop ssh; systemd-run -q --collect --unit=closer python3 -c '{program}'"
+    )
     hosts.app1.wait_for("ss -Hltn sport = :22 | grep -q LISTEN")
     yield
     hosts.app1.run("systemctl stop closer; systemctl start ssh")
@@ -66,7 +68,9 @@ def web_server_answers_on_port_22(hosts: Hosts) -> Iterator[None]:
         'import socket; server = socket.create_server(("0.0.0.0", 22)); '
         '[(c := server.accept()[0], c.sendall(b"220 mail.example.com ESMTP\\r\\n" * 2000), c.close()) for _ in iter(int, 1)]'
     )
-    hosts.app1.run(f"systemctl stop ssh; systemd-run -q --unit=stranger python3 -c '{program}'")
+    hosts.app1.run(
+        f"systemctl stop ssh; systemd-run -q --collect --unit=stranger python3 -c '{program}'"
+    )
     hosts.app1.wait_for("ss -Hltn sport = :22 | grep -q LISTEN")
     yield
     hosts.app1.run("systemctl stop stranger; systemctl start ssh")

@@ -64,7 +64,7 @@ def deleted_file_fills_the_disk(app1: Machine) -> Iterator[None]:
     """A program keeps a log open that was deleted under it."""
     app1.run(
         "head -c 44000000 /dev/zero >/var/lib/shop/old.log\n"
-        "systemd-run -q --unit=holder sh -c 'exec 3</var/lib/shop/old.log; rm /var/lib/shop/old.log; sleep 600'"
+        "systemd-run -q --collect --unit=holder sh -c 'exec 3</var/lib/shop/old.log; rm /var/lib/shop/old.log; sleep 600'"
     )
     app1.wait_for("[ ! -e /var/lib/shop/old.log ]")
     yield

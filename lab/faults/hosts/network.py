@@ -232,7 +232,7 @@ def old_line_in_the_hosts_file(app1: Machine) -> Iterator[None]:
 def other_tenant_can_be_reached(db1: Machine) -> Iterator[None]:
     """Its service takes connections from everybody."""
     db1.run(
-        "systemd-run -q --unit=other python3 -c 'import socket, time; "
+        "systemd-run -q --collect --unit=other python3 -c 'import socket, time; "
         's = socket.create_server(("192.0.2.12", 9)); time.sleep(60)\''
     )
     db1.wait_for("ss -Hltn sport = :9 | grep -q LISTEN")

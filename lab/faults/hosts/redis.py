@@ -63,7 +63,7 @@ def clients_are_refused(hosts: Hosts) -> Iterator[None]:
     """All clients that Redis takes are there already."""
     hosts.redis("CONFIG SET maxclients 2")
     hosts.db1.run(
-        "systemd-run -q --unit=client python3 -c 'import socket, time; "
+        "systemd-run -q --collect --unit=client python3 -c 'import socket, time; "
         's = [socket.create_connection(("127.0.0.1", 6379)) for _ in range(3)]; time.sleep(600)\'; sleep 0.3'
     )
     yield
@@ -230,7 +230,7 @@ def a_client_was_refused(hosts: Hosts) -> Iterator[None]:
 def nearly_all_clients_are_there(hosts: Hosts) -> Iterator[None]:
     """90 % of the clients that Redis takes are connected."""
     hosts.db1.run(
-        "systemd-run -q --unit=clients python3 -c 'import socket, time; "
+        "systemd-run -q --collect --unit=clients python3 -c 'import socket, time; "
         's = [socket.create_connection(("127.0.0.1", 6379)) for _ in range(27)]; time.sleep(600)\'; sleep 0.3'
     )
     hosts.redis("CONFIG SET maxclients 32")
@@ -244,7 +244,7 @@ def clients_wait_in_blocking_commands(hosts: Hosts) -> Iterator[None]:
     """Far more workers wait for work than there is."""
     password = hosts.passwords["redis"]
     hosts.db1.run(
-        "systemd-run -q --unit=workers python3 -c 'import socket, time; "
+        "systemd-run -q --collect --unit=workers python3 -c 'import socket, time; "
         's = [socket.create_connection(("127.0.0.1", 6379)) for _ in range(120)]; '
         f'[c.sendall(b"AUTH {password}\\r\\nBLPOP nothing 0\\r\\n") for c in s]; time.sleep(600)\'; sleep 0.5'
     )

@@ -12,9 +12,7 @@ from lab.fault import fault
 from lab.worlds.hosts import HEALTHY, Hosts
 
 SHOWN = "shown to the machine in /proc, as its kernel is shared"
-_HOG = (
-    "systemd-run -q --unit=hog python3 -c 'x = bytearray(60000000); import time; time.sleep(600)'"
-)
+_HOG = "systemd-run -q --collect --unit=hog python3 -c 'x = bytearray(60000000); import time; time.sleep(600)'"
 _HOG_IS_LARGE = "[ $(ps -o rss= -p $(systemctl show --value -p MainPID hog)) -gt 60000 ]"
 _STALLED = "some avg10=60.00 avg60={share} avg300=9.00 total=1\nfull avg10=40.00 avg60=30.00 avg300=2.00 total=1"
 
@@ -126,7 +124,7 @@ def swap_fills(hosts: Hosts) -> Iterator[None]:
 def pages_move_in_and_out_of_swap(hosts: Hosts) -> Iterator[None]:
     """The counters of swapped pages rise by thousands each second."""
     hosts.app1.run(
-        "systemd-run -q --unit=swapper sh -c 'n=0; while :; do n=$((n+500)); "
+        "systemd-run -q --collect --unit=swapper sh -c 'n=0; while :; do n=$((n+500)); "
         'printf "pswpin $n\\npswpout $n\\noom_kill 0\\n" >/run/view/vmstat; sleep 0.1; done\'\n'
         f"{_HOG}"
     )

@@ -21,7 +21,7 @@ _NO_SHOP = ["host.unit-inactive@app1", "endpoint.wrong-status@shop"]
 )
 def another_unit_has_the_port(hosts: Hosts) -> Iterator[None]:
     """The shop is stopped, and another unit listens where it should."""
-    hosts.app1.run(f"systemctl stop shop-app; systemd-run -q --unit=squatter {_SERVER}")
+    hosts.app1.run(f"systemctl stop shop-app; systemd-run -q --collect --unit=squatter {_SERVER}")
     hosts.wait_for_shop()
     yield
     hosts.app1.run("systemctl stop squatter; systemctl start shop-app")
@@ -50,7 +50,7 @@ def program_started_by_hand_has_the_port(hosts: Hosts) -> Iterator[None]:
 
 def _redis(app1: Machine, address: str) -> Iterator[None]:
     app1.run(
-        "systemd-run -q --unit=loose redis-server --port 6379 --protected-mode no --save '' "
+        "systemd-run -q --collect --unit=loose redis-server --port 6379 --protected-mode no --save '' "
         f"--bind {address}"
     )
     app1.wait_for("ss -Hltn sport = :6379 | grep -q LISTEN")
@@ -84,7 +84,7 @@ def redis_listens_on_the_network(app1: Machine) -> Iterator[None]:
 )
 def inspector_was_left_open(app1: Machine) -> Iterator[None]:
     """A debugging session is over, and its port is open to all."""
-    app1.run("systemd-run -q --unit=inspector python3 -m http.server 9229")
+    app1.run("systemd-run -q --collect --unit=inspector python3 -m http.server 9229")
     app1.wait_for("ss -Hltn sport = :9229 | grep -q LISTEN")
     yield
     app1.run("systemctl stop inspector")
@@ -98,7 +98,7 @@ _CLOSE = "[c.close() for c in clients]; time.sleep(600)"
 
 
 def _keeper(app1: Machine, program: str) -> Iterator[None]:
-    app1.run(f"systemd-run -q --unit=keeper python3 -c '{program}'")
+    app1.run(f"systemd-run -q --collect --unit=keeper python3 -c '{program}'")
     app1.wait_for("[ $(ss -Htn state close-wait sport = :9100 | wc -l) = 60 ]")
     yield
     app1.run("systemctl stop keeper")

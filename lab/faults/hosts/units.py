@@ -41,7 +41,7 @@ def port_is_taken(hosts: Hosts) -> Iterator[None]:
     """A forgotten process listens on the shop's port."""
     hosts.app1.run(
         "systemctl stop shop-app\n"
-        "systemd-run -q --unit=squatter python3 -m http.server --bind 127.0.0.1 8000"
+        "systemd-run -q --collect --unit=squatter python3 -m http.server --bind 127.0.0.1 8000"
     )
     hosts.wait_for_shop()
     with _failing(hosts, "[Service]\nEnvironment=TAKEN=1\n"):
@@ -267,7 +267,7 @@ def connections_wait_to_be_accepted(hosts: Hosts) -> Iterator[None]:
         "clients = [socket.socket() for _ in range(5)]; "
         '[c.setblocking(False) or c.connect_ex(("127.0.0.1", 9000)) for c in clients]; time.sleep(600)'
     )
-    hosts.app1.run(f"systemd-run -q --unit=hanging python3 -c '{program}'")
+    hosts.app1.run(f"systemd-run -q --collect --unit=hanging python3 -c '{program}'")
     hosts.app1.wait_for("ss -Hltn sport = :9000 | grep -q LISTEN; sleep 0.2")
     yield
     hosts.app1.run("systemctl stop hanging")
@@ -282,6 +282,6 @@ def connections_wait_to_be_accepted(hosts: Hosts) -> Iterator[None]:
 def children_are_not_waited_for(hosts: Hosts) -> Iterator[None]:
     """A program starts others and takes no note of their end."""
     program = "import os, time; [os.fork() or os._exit(0) for _ in range(3)]; time.sleep(600)"
-    hosts.app1.run(f"systemd-run -q --unit=careless python3 -c '{program}'; sleep 2.5")
+    hosts.app1.run(f"systemd-run -q --collect --unit=careless python3 -c '{program}'; sleep 2.5")
     yield
     hosts.app1.run("systemctl stop careless")

@@ -24,7 +24,7 @@ _BURN = f"""
 cat >/run/burn.py <<'END'
 {_THREADS}
 END
-systemd-run -q --unit=burning -p RuntimeMaxSec=30 -p Nice=-10 python3 /run/burn.py
+systemd-run -q --collect --unit=burning -p RuntimeMaxSec=30 -p Nice=-10 python3 /run/burn.py
 """
 _NEARLY_BUSY = 0.45
 """Load for each core at which one process may have been busy for a minute, but not all CPUs."""
@@ -44,7 +44,7 @@ def _again_and_again(hosts: Hosts, script: str) -> Iterator[None]:
     """A piece of shell runs in the machine, ten times a second."""
     hosts.app1.run(
         f"cat >/run/tick.sh <<'END'\nwhile :; do {script}; sleep 0.1; done\nEND\n"
-        "systemd-run -q --unit=ticking sh /run/tick.sh"
+        "systemd-run -q --collect --unit=ticking sh /run/tick.sh"
     )
     yield
     hosts.app1.run("systemctl stop ticking; rm /run/tick.sh")
@@ -262,7 +262,7 @@ def promises_without_swap(hosts: Hosts) -> Iterator[None]:
 def session_is_held_up(hosts: Hosts) -> Iterator[None]:
     """A command of the login is stopped for more than four seconds."""
     stop = 'until pid=$(pgrep -n -f -x "sleep 2"); do sleep 0.05; done; kill -STOP $pid; sleep 4.5; kill -CONT $pid'
-    hosts.app1.run(f"systemd-run -q --unit=stopping -p RuntimeMaxSec=60 sh -c '{stop}'")
+    hosts.app1.run(f"systemd-run -q --collect --unit=stopping -p RuntimeMaxSec=60 sh -c '{stop}'")
     yield
     hosts.app1.run("systemctl stop stopping; pkill -CONT -f -x 'sleep 2'", check=False)
 
@@ -324,7 +324,7 @@ def disk_answers_slowly(hosts: Hosts) -> Iterator[None]:
 def interface_has_too_small_an_mtu(hosts: Hosts) -> Iterator[None]:
     """app1's interface takes smaller packets than db1 sends it."""
     hosts.app1.run("ip link set host0 mtu 1000")
-    hosts.db1.run("systemd-run -q --unit=pinging ping -q -i 0.02 -s 1400 192.0.2.11")
+    hosts.db1.run("systemd-run -q --collect --unit=pinging ping -q -i 0.02 -s 1400 192.0.2.11")
     yield
     hosts.db1.run("systemctl stop pinging")
     hosts.app1.run("ip link set host0 mtu 1500")

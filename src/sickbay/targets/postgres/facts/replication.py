@@ -11,11 +11,18 @@ from sickbay.targets.postgres.query import Query
 
 @fact(
     "standby_lag",
+    # A record that has come in just now is about to be replayed: where there is one, look again.
     Query("""
+        WITH first AS MATERIALIZED (
+            SELECT pg_last_wal_receive_lsn() AS received, pg_last_wal_replay_lsn() AS replayed
+        ), pause AS MATERIALIZED (
+            SELECT received, CASE WHEN received > replayed THEN pg_sleep(0.2) END FROM first
+        )
         SELECT pg_is_in_recovery() AS standby,
-               pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() AS caught_up,
-               extract(epoch FROM now() - coalesce(pg_last_xact_replay_timestamp(),
+               received <= pg_last_wal_replay_lsn() AS caught_up,
+               extract(epoch FROM clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(),
                                                    pg_postmaster_start_time()))::float8 AS seconds
+        FROM pause
     """),
 )
 class StandbyLag(Record):
