@@ -235,6 +235,7 @@ class Hosts:
         _chrony(root, f"server {DB} iburst minpoll 0 maxpoll 2\n")
         hosts_jobs.prepare(root)
         hosts_network.prepare(root)
+        hosts_sockets.prepare_app(root, self.db1)
         hosts_upkeep.prepare(root)
 
     def _disk(self, root: Path, place: str, size: int, inodes: int) -> None:

@@ -354,6 +354,7 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             log_folders={"/x": {}},
             log_lines={"/x": {"form": "x"}},
             updates=True,
+            login_limits={"nofile": 1},
         ).entry
         text = text(
             entry, {"filesystems": (full,), "units": (failed,), "service_processes": (runs,)}

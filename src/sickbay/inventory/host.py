@@ -22,6 +22,7 @@ from sickbay.inventory.declared.words import (
     HIGHEST_PORT,
     Address,
     Label,
+    LoginItem,
     Path,
     Port,
     Sysctl,
@@ -55,6 +56,12 @@ class HostLimits(Limits):
     left_open: Count = limit(50, "connections that the other end has closed and a program has not")
     pool_used: Fraction = limit("80 %", "connections of a process to a port, of those it may have")
     open_files_used: Fraction = limit("80 %", "open files of the whole machine, of its maximum")
+    service_files_used: Fraction = limit(
+        "80 %", "open files of a declared service's process, of its own limit"
+    )
+    tasks_used: Fraction = limit(
+        "80 %", "processes and threads of a declared service's unit or account, of its limit"
+    )
     zombies: Count = limit(0, "processes that ended and that their parent has not taken note of")
     zombie_age: Duration = limit("60 s", "age from which on such a process counts")
     log_share: Fraction = limit("20 %", "share of a file system that logs may take")
@@ -166,6 +173,12 @@ class HostEntry(Entry):
         (),
         description="TCP addresses, HOST:PORT, that have to take connections from this host",
         examples=[["db1.example.com:5432"]],
+    )
+    login_limits: dict[LoginItem, Annotated[int, Field(ge=1)]] = Field(
+        {},
+        description="limits that logins have to have at least, soft and hard, by "
+        "/etc/security/limits.conf and limits.d",
+        examples=[{"nofile": 65536}],
     )
     jobs: dict[str, DeclaredJob] = Field(
         {},

@@ -66,6 +66,9 @@ class Service(Part):
         "the size of its pool",
         examples=[{"5432": 50}],
     )
+    open_files: int | None = Field(
+        None, description="open files that each of its processes has to be allowed at least", ge=1
+    )
 
     def most_cores(self, cores: int) -> float | None:
         """How many of a machine's cores its processes may use together."""
