@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.fault import WORLDS, Fault, all_faults
+from lab.reference import PAGE, reference
 from lab.world import RECORDINGS, ROOT
 from sickbay.coverage import REAL, Outcome, by_system, outcomes
 from sickbay.suite import find, shipped_tests
@@ -137,6 +138,7 @@ def main() -> None:
     PROOFS.write_text(proofs())
     TABLE.write_text(table())
     SIGNALS.write_text(signals())
+    PAGE.write_text(reference(symptoms()))
     print(f"{Path(TABLE).relative_to(ROOT)}: {len(recorded())} faults")
 
 

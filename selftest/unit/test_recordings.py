@@ -11,6 +11,7 @@ import pytest
 
 from lab.fault import WORLDS, Fault, all_faults, disagreements
 from lab.matrix import PROOFS, SIGNALS, TABLE, proofs, signals, symptoms, table
+from lab.reference import PAGE, reference
 from lab.world import recording
 from sickbay import snapshot as snapshots
 from sickbay.assess import Assessor
@@ -61,6 +62,7 @@ def test_proofs_and_table_are_those_of_the_faults() -> None:
     assert PROOFS.read_text() == proofs()
     assert TABLE.read_text() == table()
     assert SIGNALS.read_text() == signals()
+    assert PAGE.read_text() == reference(symptoms())
 
 
 def test_every_symptom_has_been_seen_red() -> None:
