@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sickbay.inventory.host import HostLimits
+from sickbay.inventory.host import HostEntry, HostLimits
 from sickbay.judge import offenders, worst
 from sickbay.symptoms import HealthTest, symptom
 from sickbay.targets.host.facts.journal import JournalLine, last_words
+from sickbay.targets.host.facts.unit_starts import UnitStart, judged_starts
 from sickbay.targets.host.facts.units import Unit, declared_units
 
 _ADDRESS_IN_USE = ("address already in use", "errno 98", "eaddrinuse", "attempting to bind")
@@ -156,6 +157,34 @@ def unit_changed(units: tuple[Unit, ...]) -> object:
 )
 def unit_disabled(units: tuple[Unit, ...]) -> object:
     return [unit for unit in units if unit.declared and _is_disabled(unit)]
+
+
+@symptom(
+    "host.unit-starts-slowly",
+    severity="major",
+    signals=["sergas:balancer-health-check-failures/startup-time"],
+)
+def test_units_are_ready_in_time(unit_starts: tuple[UnitStart, ...], declared: HostEntry) -> None:
+    """Who asks before a service is ready (a load balancer, clients, other units) takes it for dead."""
+    assert offenders(judged_starts(declared, unit_starts), lambda one: one.is_late) == ()
+
+
+@test_units_are_ready_in_time.cause(
+    "it takes too long until it is ready",
+    remedy="See in journalctl -u UNIT what it does meanwhile (migrations, caches, a database that it "
+    "waits for): shorten that, or give its clients more patience (interval, grace period).",
+)
+def takes_too_long(unit_starts: tuple[UnitStart, ...], declared: HostEntry) -> object:
+    return [one for one in judged_starts(declared, unit_starts) if one.is_late and one.is_ready]
+
+
+@test_units_are_ready_in_time.cause(
+    "it has not become ready at all",
+    remedy="journalctl -u UNIT says what it waits for, or that it says so in other words than the "
+    "inventory expects (ready).",
+)
+def is_not_ready(unit_starts: tuple[UnitStart, ...], declared: HostEntry) -> object:
+    return [one for one in judged_starts(declared, unit_starts) if one.is_late and not one.is_ready]
 
 
 def _is_disabled(unit: Unit) -> bool:

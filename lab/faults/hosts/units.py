@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -285,3 +286,41 @@ def children_are_not_waited_for(hosts: Hosts) -> Iterator[None]:
     hosts.app1.run(f"systemd-run -q --collect --unit=careless python3 -c '{program}'; sleep 2.5")
     yield
     hosts.app1.run("systemctl stop careless")
+
+
+@fault(
+    "host.unit-starts-slowly",
+    on="db1",
+    cause="it takes too long until it is ready",
+    proves=["sergas:balancer-health-check-failures/startup-time"],
+)
+def unit_says_late_that_it_is_ready(hosts: Hosts) -> Iterator[None]:
+    """It was started, and did not answer for three seconds."""
+    hosts.unit(hosts.db1, "slots", "[Service]\nEnvironment=DELAY=2.5\n")
+    time.sleep(3)
+    yield
+    hosts.unit(hosts.db1, "slots")
+
+
+@fault("host.unit-starts-slowly", on="db1", cause="it has not become ready at all")
+def unit_never_says_that_it_is_ready(hosts: Hosts) -> Iterator[None]:
+    """It runs, and waits for something."""
+    hosts.unit(hosts.db1, "slots", "[Service]\nEnvironment=DELAY=600\n")
+    time.sleep(2.5)
+    yield
+    hosts.unit(hosts.db1, "slots")
+
+
+@fault("host.unit-starts-slowly", on="db1", cause="it takes too long until it is ready")
+def database_is_loaded_for_too_long(hosts: Hosts) -> Iterator[None]:
+    """Redis tells systemd when it is ready, and something went before it."""
+    change = "/run/systemd/system/redis-server.service.d"
+    restart = "systemctl daemon-reload; systemctl restart redis-server"
+    hosts.db1.run(
+        f"mkdir {change}; cat >{change}/fault.conf <<'END'\n"
+        f"[Service]\nNoExecPaths=\nExecStartPre=/bin/sleep 4.2\nEND\n{restart}"
+    )
+    hosts.wait_for_replica()
+    yield
+    hosts.db1.run(f"rm -r {change}; {restart}")
+    hosts.wait_for_replica()

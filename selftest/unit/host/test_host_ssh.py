@@ -334,7 +334,16 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             resident=1, age_seconds=1, command="x",
         )  # fmt: skip
         entry: Any = host_target(
-            units={"x": {"binary": "/x", "settings": ["x"], "environment": {"X": 1}, "ports": [1]}},
+            units={
+                "x": {
+                    "binary": "/x",
+                    "settings": ["x"],
+                    "environment": {"X": 1},
+                    "ports": [1],
+                    "starts_within": 1,
+                    "ready": "x",
+                }
+            },
             certificates={"/x": {"private_key": "/y", "certbot": "x"}},
             files={"/etc/x": {}},
             tools=["x"],

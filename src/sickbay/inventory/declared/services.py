@@ -87,6 +87,15 @@ class DeclaredUnit(Service):
         gt=0,
         examples=["25 h"],
     )
+    starts_within: Duration | None = Field(
+        None, description="how long it may take from its start until it is ready", gt=0
+    )
+    ready: Pattern | None = Field(
+        None,
+        description="regular expression of the line in its journal that says that it is ready, where "
+        "systemd does not know (Type=simple, exec or idle)",
+        examples=["startup complete"],
+    )
     bounded: bool | None = Field(
         None, description="whether systemd has to bound its memory (MemoryMax=, MemoryHigh=)"
     )
