@@ -19,6 +19,7 @@ from lab.shell import run
 from lab.world import World
 from lab.worlds import (
     hosts_certificates,
+    hosts_files,
     hosts_jobs,
     hosts_journal,
     hosts_network,
@@ -237,6 +238,7 @@ class Hosts:
         hosts_network.prepare(root)
         hosts_sockets.prepare_app(root, self.db1)
         hosts_upkeep.prepare(root)
+        hosts_files.prepare(root)
 
     def _disk(self, root: Path, place: str, size: int, inodes: int) -> None:
         image = self.folder / f"{place.replace('/', '-')}.img"

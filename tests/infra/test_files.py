@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sickbay.errors import Denied, Unsupported
 from sickbay.inventory.host import HostEntry
 from sickbay.judge import offenders
 from sickbay.symptoms import symptom
-from sickbay.targets.host.facts.declared_files import FoundFile, JudgedFile, judged_files
+from sickbay.targets.host.facts.declared_files import (
+    GRANT,
+    FoundFile,
+    JudgedFile,
+    judged_files,
+    must_be_seen,
+)
+from sickbay.targets.host.facts.file_access import FileAccess, FileText, ForeignFile
 
 
 def _judged(
@@ -21,6 +29,8 @@ def _judged(
     severity="major",
     signals=[
         "claudebox:slots-disappear/recovery-tools-present",
+        "claudebox:backups/backup-script-present",
+        "claudebox:support-channels/logs-collectable",
         "claudebox:maintenance-job/maintenance-script-present",
         "claudebox:performance-monitoring/monitor-script-present",
         "claudebox:health-check-script/health-script-present",
@@ -34,7 +44,9 @@ def test_declared_files_are_there(
     found_files: tuple[FoundFile, ...], declared: HostEntry, now: datetime
 ) -> None:
     """Something that is needed in operation, or in an emergency, is not where it should be."""
-    assert offenders(_judged(declared, found_files, now), lambda one: one.state != "there") == ()
+    files = _judged(declared, found_files, now)
+    assert offenders(files, lambda one: one.state in {"missing", "dangling"}) == ()
+    must_be_seen(files)
 
 
 @test_declared_files_are_there.cause(
@@ -82,7 +94,9 @@ def test_files_give_no_more_rights_than_they_may(
     found_files: tuple[FoundFile, ...], declared: HostEntry, now: datetime
 ) -> None:
     """Whoever has an account on the host may read, or change, what is not meant for all."""
-    assert offenders(_judged(declared, found_files, now), lambda one: one.excess != "") == ()
+    files = _judged(declared, found_files, now)
+    assert offenders(files, lambda one: one.excess != "") == ()
+    must_be_seen(one for one in files if one.wanted["rights"])
 
 
 @test_files_give_no_more_rights_than_they_may.cause(
@@ -108,7 +122,9 @@ def test_files_belong_to_whom_they_should(
     found_files: tuple[FoundFile, ...], declared: HostEntry, now: datetime
 ) -> None:
     """A service cannot use what belongs to another account; another account can change it."""
-    assert offenders(_judged(declared, found_files, now), lambda one: one.belongs_elsewhere) == ()
+    files = _judged(declared, found_files, now)
+    assert offenders(files, lambda one: one.belongs_elsewhere) == ()
+    must_be_seen(one for one in files if one.wanted["owner"] or one.wanted["group"])
 
 
 @test_files_belong_to_whom_they_should.cause(
@@ -123,12 +139,18 @@ def made_by_root(found_files: tuple[FoundFile, ...], declared: HostEntry, now: d
     ]
 
 
-@symptom("host.file-not-executable", severity="major")
+@symptom(
+    "host.file-not-executable",
+    severity="major",
+    signals=["claudebox:backups/backup-script-present"],
+)
 def test_scripts_can_be_executed(
     found_files: tuple[FoundFile, ...], declared: HostEntry, now: datetime
 ) -> None:
     """A script that cannot be executed is of no help when it is needed."""
-    assert offenders(_judged(declared, found_files, now), lambda one: one.cannot_be_executed) == ()
+    files = _judged(declared, found_files, now)
+    assert offenders(files, lambda one: one.cannot_be_executed) == ()
+    must_be_seen(one for one in files if one.wanted["executable"])
 
 
 @test_scripts_can_be_executed.cause("it lost the right on its way here", remedy="chmod +x PATH.")
@@ -154,7 +176,9 @@ def test_files_are_written_in_time(
     found_files: tuple[FoundFile, ...], declared: HostEntry, now: datetime
 ) -> None:
     """What writes this file (a backup, a report, a log) has not done so for too long."""
-    assert offenders(_judged(declared, found_files, now), lambda one: one.is_stale) == ()
+    files = _judged(declared, found_files, now)
+    assert offenders(files, lambda one: one.is_stale) == ()
+    must_be_seen(one for one in files if one.wanted["max_age"])
 
 
 @test_files_are_written_in_time.cause(
@@ -171,14 +195,19 @@ def job_stands_still(
 @symptom(
     "host.file-too-small",
     severity="major",
-    signals=["sergas:support-material-missing/operations-manual-present"],
+    signals=[
+        "sergas:support-material-missing/operations-manual-present",
+        "claudebox:support-channels/logs-collectable",
+    ],
     explained_by=["host.disk-filling"],
 )
 def test_files_have_content(
     found_files: tuple[FoundFile, ...], declared: HostEntry, now: datetime
 ) -> None:
     """A file that is (nearly) empty was not written to its end: as a backup it is worth nothing."""
-    assert offenders(_judged(declared, found_files, now), lambda one: one.is_too_small) == ()
+    files = _judged(declared, found_files, now)
+    assert offenders(files, lambda one: one.is_too_small) == ()
+    must_be_seen(one for one in files if one.wanted["min_size"])
 
 
 @test_files_have_content.cause(
@@ -188,3 +217,131 @@ def test_files_have_content(
 def empty(found_files: tuple[FoundFile, ...], declared: HostEntry, now: datetime) -> object:
     small = [one for one in _judged(declared, found_files, now) if one.is_too_small]
     return [one for one in small if one.size == 0]
+
+
+@symptom(
+    "host.file-no-access",
+    severity="critical",
+    signals=[
+        "ai-orchestrator-hub:wrong-permissions/binary-executable",
+        "ai-orchestrator-hub:wrong-permissions/data-writable",
+        "ai-orchestrator-hub:wrong-permissions/settings-readable",
+    ],
+    explained_by=["host.filesystem-read-only"],
+)
+def test_accounts_can_use_their_files(file_access: tuple[FileAccess, ...]) -> None:
+    """A service ends with "Permission denied" when it cannot read, write or execute what it needs."""
+    assert offenders(file_access, lambda one: one.is_wrong) == ()
+    for one in file_access:
+        if one.state == "hidden":
+            raise Denied(f"{one.path} cannot be told: {one.at} may not be searched", GRANT)
+        if one.state == "listed":
+            raise Unsupported(
+                f"an access control list of {one.at} decides what {one.account} may do",
+                f"see getfacl {one.at}; give the right by owner, group or mode",
+            )
+
+
+def _with_state(access: tuple[FileAccess, ...], state: str) -> list[FileAccess]:
+    return [one for one in access if one.state == state]
+
+
+@test_accounts_can_use_their_files.cause(
+    "files were put in place by another account",
+    remedy="chown ACCOUNT: PATH (-R below a directory), and let what put it there do so.",
+)
+def put_by_another(file_access: tuple[FileAccess, ...]) -> object:
+    return [one for one in _with_state(file_access, "refused") if one.owner != one.account]
+
+
+@test_accounts_can_use_their_files.cause(
+    "its rights are too narrow",
+    remedy="chmod u+x a program, u+r what is read, u+w what is written to (or g+, by its group).",
+)
+def too_narrow(file_access: tuple[FileAccess, ...]) -> object:
+    return [one for one in _with_state(file_access, "refused") if one.owner == one.account]
+
+
+@test_accounts_can_use_their_files.cause(
+    "a directory above it may not be searched by the account",
+    remedy="namei -l PATH shows the rights on the way: chmod g+x or o+x the directory.",
+)
+def shut(file_access: tuple[FileAccess, ...]) -> object:
+    return _with_state(file_access, "shut")
+
+
+@test_accounts_can_use_their_files.cause(
+    "its file system is mounted read-only or noexec",
+    remedy="findmnt -T PATH shows the options: mount -o remount,rw (or exec), and see /etc/fstab; "
+    "where the kernel made it read-only look for disk errors first (journalctl -k -p err).",
+)
+def mounted(file_access: tuple[FileAccess, ...]) -> object:
+    return _with_state(file_access, "mounted")
+
+
+@test_accounts_can_use_their_files.cause(
+    "there is no such account",
+    remedy="Create it as the package or deployment does (systemd-sysusers, adduser --system).",
+)
+def no_account(file_access: tuple[FileAccess, ...]) -> object:
+    return _with_state(file_access, "no-account")
+
+
+@symptom(
+    "host.tree-wrong-owner",
+    severity="critical",
+    signals=[
+        "ai-orchestrator-hub:wrong-permissions/app-owner",
+        "ai-orchestrator-hub:wrong-permissions/data-owner",
+    ],
+)
+def test_trees_belong_to_whom_they_should(foreign_files: tuple[ForeignFile, ...]) -> None:
+    """A service cannot change, and sometimes not read, what others have left among its files."""
+    assert offenders(foreign_files, lambda one: one.state != "hidden") == ()
+    for one in foreign_files:
+        raise Denied(f"not all of {one.tree} can be seen: {one.path}", GRANT)
+
+
+@test_trees_belong_to_whom_they_should.cause(
+    "root put them there, as with a copy or a restore",
+    remedy="chown -R OWNER:GROUP TREE, and let the deployment (or restore) do so from now on.",
+)
+def left_by_root(foreign_files: tuple[ForeignFile, ...]) -> object:
+    return [one for one in foreign_files if one.owner == "root"]
+
+
+@test_trees_belong_to_whom_they_should.cause(
+    "another account than root put them there",
+    remedy="See what runs under that account there; chown -R OWNER:GROUP TREE.",
+)
+def left_by_another(foreign_files: tuple[ForeignFile, ...]) -> object:
+    return [one for one in foreign_files if one.owner not in {"root", ""}]
+
+
+@test_trees_belong_to_whom_they_should.cause(
+    "there is no such account or group",
+    remedy="Create it as the package or deployment does (systemd-sysusers, adduser --system).",
+)
+def nobody_to_own(foreign_files: tuple[ForeignFile, ...]) -> object:
+    return [one for one in foreign_files if one.state in {"no-account", "no-group"}]
+
+
+@symptom(
+    "host.file-lacks-text",
+    severity="major",
+    signals=["claudebox:backups/backup-script-present"],
+)
+def test_files_hold_what_they_should(file_texts: tuple[FileText, ...]) -> None:
+    """A script or a setting no longer says what is relied upon, such as the call of a backup."""
+    assert offenders(file_texts, lambda one: bool(one.lacks)) == ()
+    for one in file_texts:
+        if one.state == "hidden":
+            raise Denied(f"{one.path} may not be read by this user", GRANT)
+
+
+@test_files_hold_what_they_should.cause(
+    "somebody took it out, or another version was installed",
+    remedy="Compare the file with the deployment's (dpkg --verify, git diff) and put it back.",
+)
+def taken_out(file_texts: tuple[FileText, ...]) -> object:
+    return [one for one in file_texts if one.lacks]

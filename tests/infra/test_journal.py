@@ -439,7 +439,10 @@ def guessed(ssh_logins: SshLogins, limits: HostLimits) -> object:
 @symptom(
     "host.journal-short",
     severity="major",
-    signals=["ai-orchestrator-hub:error-patterns/day-of-journal"],
+    signals=[
+        "ai-orchestrator-hub:error-patterns/day-of-journal",
+        "claudebox:support-channels/logs-collectable",
+    ],
 )
 def test_journal_is_kept(journal_keeping: JournalKeeping, limits: HostLimits) -> None:
     """The entries that would tell what happened yesterday, or before the last start, are gone."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lab.fault import fault
 from lab.machines import Machine
 from lab.worlds.hosts import Hosts
+from lab.worlds.hosts_files import DATA, MAINTENANCE
 
 SETTINGS, SCRIPT, BACKUP = (
     "/etc/shop/settings.toml",
@@ -21,6 +22,8 @@ SETTINGS, SCRIPT, BACKUP = (
     cause="the directory is there, and the file is not in it",
     proves=[
         "claudebox:slots-disappear/recovery-tools-present",
+        "claudebox:backups/backup-script-present",
+        "claudebox:support-channels/logs-collectable",
         "claudebox:maintenance-job/maintenance-script-present",
         "claudebox:performance-monitoring/monitor-script-present",
         "claudebox:health-check-script/health-script-present",
@@ -95,7 +98,12 @@ def settings_belong_to_root(app1: Machine) -> Iterator[None]:
     app1.run(f"chown shop: {SETTINGS}")
 
 
-@fault("host.file-not-executable", on="app1", cause="it lost the right on its way here")
+@fault(
+    "host.file-not-executable",
+    on="app1",
+    cause="it lost the right on its way here",
+    proves=["claudebox:backups/backup-script-present"],
+)
 def script_cannot_be_executed(app1: Machine) -> Iterator[None]:
     """The script was copied without its rights."""
     app1.run(f"chmod 644 {SCRIPT}")
@@ -128,7 +136,10 @@ def newest_backup_is_old(app1: Machine) -> Iterator[None]:
     "host.file-too-small",
     on="app1",
     cause="there is nothing in it at all",
-    proves=["sergas:support-material-missing/operations-manual-present"],
+    proves=[
+        "sergas:support-material-missing/operations-manual-present",
+        "claudebox:support-channels/logs-collectable",
+    ],
 )
 def newest_backup_is_empty(app1: Machine) -> Iterator[None]:
     """The last backup was begun, and not written."""
@@ -204,3 +215,114 @@ def another_file_has_the_last_word(app1: Machine) -> Iterator[None]:
     app1.run("echo 'vm.swappiness=60' >/etc/sysctl.d/90-package.conf")
     yield
     app1.run("rm /etc/sysctl.d/90-package.conf")
+
+
+@fault(
+    "host.file-no-access",
+    on="app1",
+    cause="files were put in place by another account",
+    also=["host.file-wrong-owner@app1"],
+    proves=["ai-orchestrator-hub:wrong-permissions/settings-readable"],
+)
+def settings_are_roots_alone(app1: Machine) -> Iterator[None]:
+    """The settings were copied by root, for root."""
+    app1.run(f"chown root:root {SETTINGS}; chmod 600 {SETTINGS}")
+    yield
+    app1.run(f"chown shop:shop {SETTINGS}; chmod 640 {SETTINGS}")
+
+
+@fault(
+    "host.file-no-access",
+    on="app1",
+    cause="its rights are too narrow",
+    proves=["ai-orchestrator-hub:wrong-permissions/binary-executable"],
+)
+def program_is_not_executable(app1: Machine) -> Iterator[None]:
+    """The program was copied without its rights."""
+    app1.run("chown shop: /opt/shop/tool; chmod 644 /opt/shop/tool")
+    yield
+    app1.run("chown root: /opt/shop/tool; chmod 755 /opt/shop/tool")
+
+
+@fault(
+    "host.file-no-access",
+    on="app1",
+    cause="its file system is mounted read-only or noexec",
+    proves=["ai-orchestrator-hub:wrong-permissions/binary-executable"],
+)
+def program_lies_on_a_noexec_mount(app1: Machine) -> Iterator[None]:
+    """The program's rights are fine, and its mount forbids to execute anything."""
+    app1.run(
+        "mount --bind /opt/shop/tool /opt/shop/tool; mount -o remount,bind,noexec /opt/shop/tool"
+    )
+    yield
+    app1.run("umount /opt/shop/tool")
+
+
+@fault(
+    "host.file-no-access",
+    on="app1",
+    cause="its file system is mounted read-only or noexec",
+    also=["host.filesystem-read-only@app1"],
+    proves=["ai-orchestrator-hub:wrong-permissions/data-writable"],
+)
+def data_are_mounted_read_only(app1: Machine) -> Iterator[None]:
+    """The data can be read, and not written."""
+    app1.run("mount -o remount,ro /var/lib/shop")
+    yield
+    app1.run("mount -o remount,rw /var/lib/shop")
+
+
+@fault(
+    "host.file-no-access",
+    on="app1",
+    cause="a directory above it may not be searched by the account",
+    proves=["ai-orchestrator-hub:wrong-permissions/settings-readable"],
+)
+def folder_of_the_settings_is_shut(app1: Machine) -> Iterator[None]:
+    """The file is readable, its folder is not to be entered."""
+    app1.run("chmod 700 /etc/shop")
+    yield
+    app1.run("chmod 755 /etc/shop")
+
+
+@fault(
+    "host.tree-wrong-owner",
+    on="app1",
+    cause="root put them there, as with a copy or a restore",
+    proves=[
+        "ai-orchestrator-hub:wrong-permissions/app-owner",
+        "ai-orchestrator-hub:wrong-permissions/data-owner",
+    ],
+)
+def data_were_restored_by_root(app1: Machine) -> Iterator[None]:
+    """One folder of the data is root's since it was restored."""
+    app1.run(f"chown -R root:root {DATA}/orders")
+    yield
+    app1.run(f"chown -R shop:shop {DATA}/orders")
+
+
+@fault(
+    "host.tree-wrong-owner",
+    on="app1",
+    cause="another account than root put them there",
+    proves=["ai-orchestrator-hub:wrong-permissions/data-owner"],
+)
+def web_server_wrote_among_the_data(app1: Machine) -> Iterator[None]:
+    """A file of www-data's lies there."""
+    app1.run(f"touch {DATA}/upload; chown www-data: {DATA}/upload")
+    yield
+    app1.run(f"rm {DATA}/upload")
+
+
+@fault(
+    "host.file-lacks-text",
+    on="app1",
+    cause="somebody took it out, or another version was installed",
+    proves=["claudebox:backups/backup-script-present"],
+)
+def maintenance_no_longer_calls_the_backup(app1: Machine) -> Iterator[None]:
+    """The line was commented out, for a test."""
+    app1.run(f"cp -p {MAINTENANCE} /root/kept; sed -i 's/^.*shop-backup/: later/' {MAINTENANCE}")
+    yield
+    app1.run(f"mv /root/kept {MAINTENANCE}")

@@ -322,7 +322,10 @@ def root_comes_in_by_a_password(hosts: Hosts) -> Iterator[None]:
     "host.journal-short",
     on="app1",
     cause="it is kept in memory, and gone after a restart",
-    proves=["ai-orchestrator-hub:error-patterns/day-of-journal"],
+    proves=[
+        "ai-orchestrator-hub:error-patterns/day-of-journal",
+        "claudebox:support-channels/logs-collectable",
+    ],
 )
 def journal_is_kept_in_memory(hosts: Hosts) -> Iterator[None]:
     """journald was told not to use the disk."""

@@ -12,7 +12,12 @@ import pytest
 from sickbay.errors import Denied, Unsupported
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.facts import declared_files, kernel_settings
-from sickbay.targets.host.facts.declared_files import FoundFile, JudgedFile, judged_files
+from sickbay.targets.host.facts.declared_files import (
+    FoundFile,
+    JudgedFile,
+    judged_files,
+    must_be_seen,
+)
 from sickbay.targets.host.facts.kernel_settings import KernelSetting, judged_settings
 from sickbay.targets.host.facts.peers import Peer
 
@@ -29,7 +34,7 @@ def _look(**files: dict[str, Any]) -> tuple[FoundFile, ...]:
 
 def test_files_with_odd_names_are_found_as_they_are(tmp_path: Path) -> None:
     """Spaces, quotes and leading dashes are part of a name; only a pattern is taken apart."""
-    names = ["a b", "it's", '"x"', "-n", "$HOME"]
+    names = ["a b", "it's", '"x"', "-n", "$HOME", "100%s"]
     for name in names:
         (tmp_path / name).write_text("x" * len(name))
     found = _look(**{f"{tmp_path}/{name}": {} for name in names})
@@ -62,9 +67,15 @@ def test_files_that_are_not_there_say_how_far_one_comes(tmp_path: Path) -> None:
 
 
 def test_files_behind_a_closed_directory_are_denied_not_missing() -> None:
-    """Who may not look says nothing."""
-    with pytest.raises(Denied, match="/root/secret"):
-        FoundFile.parse("there 1 644 root root 1 /etc/x\nhidden /root/secret\n")
+    """Who may not look says nothing of these, and all of the others."""
+    entry = HostEntry(files={"/etc/x": {}, "/root/secret/y": {}})
+    found = FoundFile.parse("there 1 644 root root 1 /etc/x\nhidden /root/secret\n")
+    seen, unseen = judged_files(entry, found, NOW)
+    must_be_seen([seen])
+    assert not unseen.lacks_its_directory
+    assert not unseen.belongs_elsewhere
+    with pytest.raises(Denied, match="/root/secret/y cannot be told: /root/secret may not"):
+        must_be_seen([seen, unseen])
 
 
 def _judged(has: str = "640", **wanted: Any) -> JudgedFile:

@@ -345,7 +345,7 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
                 }
             },
             certificates={"/x": {"private_key": "/y", "certbot": "x"}},
-            files={"/etc/x": {}},
+            files={"/etc/x": {"readable_by": "x", "all_owned_by": "x", "holds": ["x"]}},
             tools=["x"],
             reaches=["x:1"],
             sysctl={"vm.swappiness": 1},

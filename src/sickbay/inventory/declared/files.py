@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sickbay.inventory.base import Part
-from sickbay.inventory.declared.words import Rights
+from sickbay.inventory.declared.words import Name, Owners, Rights, Text
 from sickbay.inventory.units import Duration, Size
 
 
@@ -22,3 +22,18 @@ class DeclaredFile(Part):
         None, description="how long ago it may have been changed", gt=0, examples=["26 h"]
     )
     min_size: Size | None = Field(None, description="bytes that it has to have", examples=["1 MiB"])
+    readable_by: Name | None = Field(None, description="account that has to be able to read it")
+    writable_by: Name | None = Field(
+        None, description="account that has to be able to write to it, or into it"
+    )
+    executable_by: Name | None = Field(
+        None, description="account that has to be able to execute it, or to enter it"
+    )
+    all_owned_by: Owners | None = Field(
+        None,
+        description="account, or ACCOUNT:GROUP, that it and all below it belong to",
+        examples=["shop:shop"],
+    )
+    holds: tuple[Text, ...] = Field(
+        (), description="texts that have to be in it", examples=[["/usr/local/bin/shop-backup"]]
+    )

@@ -62,6 +62,18 @@ def _name(value: str) -> str:
     return value
 
 
+def _text(value: str) -> str:
+    if not value or not value.isprintable():
+        raise ValueError(f"expected a text within one line, not {value!r}")
+    return value
+
+
+def _owners(value: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]{0,63}(?::\w[\w.-]{0,63})?", value):
+        raise ValueError(f"expected ACCOUNT or ACCOUNT:GROUP such as shop:www-data, not {value!r}")
+    return value
+
+
 def _rights(value: str | int) -> str:
     if not re.fullmatch(r"0?[0-7]{3}", str(value)):
         raise ValueError(f"expected rights such as '640' (octal), not {value!r}")
@@ -127,3 +139,5 @@ Cpu = Annotated[float | str, BeforeValidator(_cpu)]
 Unit = Annotated[str, AfterValidator(_unit)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Name = Annotated[str, AfterValidator(_name)]
+Owners = Annotated[str, AfterValidator(_owners)]
+Text = Annotated[str, AfterValidator(_text)]

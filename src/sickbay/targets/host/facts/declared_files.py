@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sickbay.errors import Denied, NotApplicable
@@ -14,23 +14,29 @@ from sickbay.targets.host.command import Command
 
 # Patterns are taken apart by the shell, with nothing to split words at. A directory that may not be
 # searched hides what is in it: then the nearest one that can be seen tells so.
-LOOK = """
-look() {
+FIND = """
+find_newest() {
   newest=
   for path in $1; do
     [ -e "$path" ] || [ -L "$path" ] || continue
     if [ -z "$newest" ] || [ "$path" -nt "$newest" ]; then newest=$path; fi
   done
-  if [ -n "$newest" ]; then
-    stat -L -c "there %s %a %U %G %Y $newest" "$newest" 2>/dev/null || echo "dangling $newest"
-    return
-  fi
+  [ -z "$newest" ] || return 0
   near=$1
   while near=${near%/*}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
   if [ -x "${near:-/}" ]; then echo "missing ${near:-/}"; else echo "hidden ${near:-/}"; fi
+  return 1
 }
 IFS=
 """
+"""The shell function ``find_newest``: sets ``newest`` to the newest of a pattern, or says why not."""
+LOOK = f"""{FIND}
+look() {{
+  find_newest "$1" || return
+  stat -L -c 'there %s %a %U %G %Y %n' "$newest" 2>/dev/null || echo "dangling $newest"
+}}
+"""
+GRANT = "let the user search it (chmod o+x, or a group), or set sudo: true for this host"
 
 
 def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
@@ -50,8 +56,8 @@ def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
 class FoundFile(Record):
     """A declared file as it was found (stat(1)); of a pattern the newest one.
 
-    ``state`` is ``there``, ``dangling`` (a link to nothing) or ``missing``; ``near`` is then the
-    nearest directory that there is. ``rights`` are octal, ``size`` in bytes, ``changed`` in seconds
+    ``state`` is ``there``, ``dangling`` (a link to nothing), ``missing`` or ``hidden`` (it cannot be
+    told); ``near`` is then the nearest directory that can be seen. ``rights`` are octal, ``size`` in bytes, ``changed`` in seconds
     since 1970.
     """
 
@@ -74,11 +80,6 @@ class FoundFile(Record):
     @classmethod
     def _from(cls, line: str) -> FoundFile:
         state, _, rest = line.partition(" ")
-        if state == "hidden":
-            raise Denied(
-                f"the directory {rest} may not be searched by this user",
-                "let the user search it (chmod o+x, or a group), or set sudo: true for this host",
-            )
         if state == "there":
             size, rights, owner, group, changed, path = rest.split(" ", 5)
             if not path.startswith("/"):
@@ -92,9 +93,9 @@ class FoundFile(Record):
                 size=int(size),
                 changed=int(changed),
             )
-        if state not in {"dangling", "missing"} or not rest.startswith("/"):
+        if state not in {"dangling", "missing", "hidden"} or not rest.startswith("/"):
             raise ValueError(f"{line[:80]!r} tells of no file")
-        return cls(path=rest, state=state, near=rest if state == "missing" else "")
+        return cls(path=rest, state=state, near="" if state == "dangling" else rest)
 
 
 class JudgedFile(Record):
@@ -159,7 +160,7 @@ def judged_files(
 
 def _judged(declared: str, wanted: DeclaredFile, one: FoundFile, now: float) -> JudgedFile:
     return JudgedFile(
-        path=declared if one.state == "missing" else one.path,
+        path=declared if one.state in {"missing", "hidden"} else one.path,
         declared=declared,
         state=one.state,
         rights=one.rights,
@@ -170,3 +171,12 @@ def _judged(declared: str, wanted: DeclaredFile, one: FoundFile, now: float) -> 
         near=one.near,
         wanted=wanted.model_dump(),
     )
+
+
+def must_be_seen(files: Iterable[JudgedFile]) -> None:
+    """Raise Denied where one of the files lies in a directory that may not be searched."""
+    for one in files:
+        if one.state == "hidden":
+            raise Denied(
+                f"whether there is {one.path} cannot be told: {one.near} may not be searched", GRANT
+            )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from sickbay.facts import Record, fact
 from sickbay.targets.host.command import Command
+from sickbay.targets.host.mounts import Mount, mounts, unescaped
 from sickbay.targets.host.sections import mark, sections
 
 # GNU df leaves out remote file systems with -l, as a dead server would hold it up; BusyBox's df has
@@ -24,7 +25,6 @@ _SCRIPT = "; ".join(
 _ROW = re.compile(
     r"(?P<device>\S.*?)\s+(?P<size>\d+|-)\s+(?P<used>-?\d+|-)\s+(?P<free>-?\d+|-)\s+\S+\s+(?P<mount>/.*)"
 )
-_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 # Kernel interfaces, and images that are full and read-only by their nature.
 _NOT_STORAGE = frozenset(
@@ -78,12 +78,12 @@ class Filesystem(Record):
     def parse(cls, out: str) -> tuple[Filesystem, ...]:
         """Parse df's two tables with mountinfo and fstab behind them."""
         parts = sections(out)
-        mounts = _mounts(parts.get("mounts", ""))
+        mounted_at = mounts(parts.get("mounts", ""))
         fstab = _fstab(parts.get("fstab", ""))
         inodes = {row["mount"]: row for row in _rows(parts.get("inodes", ""))}
         found: dict[str, Filesystem] = {}
         for row in _rows(parts.get("space", "")):
-            mounted = mounts.get(row["mount"])
+            mounted = mounted_at.get(row["mount"])
             if mounted is None or not _holds_data(row, mounted):
                 continue
             nodes = inodes.get(row["mount"], {})
@@ -100,7 +100,7 @@ class Filesystem(Record):
                 available=max(0, _number(row["free"])) * 1024,
                 inodes=_number(nodes.get("size", "-")) or None,
                 inodes_used=_number(nodes["used"]) if nodes else None,
-                read_only=mounted.frozen or mounted.read_only,
+                read_only=mounted.takes_no_writes,
                 declared_read_only=(declared is not None and "ro" in declared)
                 or (mounted.read_only and on_purpose),
                 in_fstab=declared is not None,
@@ -111,13 +111,6 @@ class Filesystem(Record):
         if not found and not parts.get("space"):
             raise ValueError("df printed nothing")
         return tuple(found.values())
-
-
-class _Mount(Record):
-    type: str
-    read_only: bool
-    frozen: bool
-    """The file system itself, not only this mount of it, takes no writes."""
 
 
 def _rows(table: str) -> Iterable[dict[str, str]]:
@@ -132,38 +125,16 @@ def _number(text: str) -> int:
     return 0 if text == "-" else int(text)
 
 
-def _mounts(mountinfo: str) -> dict[str, _Mount]:
-    """Mount point to what is mounted there; of several on one another the last is the visible one."""
-    found: dict[str, _Mount] = {}
-    for line in mountinfo.splitlines():
-        own, _, rest = line.partition(" - ")
-        words, behind = own.split(" "), rest.split(" ")
-        if len(words) < 6 or len(behind) < 3:  # noqa: PLR2004 (proc_pid_mountinfo(5))
-            raise ValueError(f"mountinfo has a line that cannot be understood: {line[:100]!r}")
-        options = set(behind[2].split(","))
-        found[_unescaped(words[4])] = _Mount(
-            type=behind[0],
-            read_only="ro" in words[5].split(","),
-            # ext4 of Linux 6.15 and later stays "rw" after an error and says so in these words.
-            frozen=bool(options & {"ro", "emergency_ro", "shutdown"}),
-        )
-    return found
-
-
 def _fstab(text: str) -> dict[str, set[str]]:
     found = {}
     for line in text.splitlines():
         words = line.split()
         if len(words) >= 4 and not words[0].startswith("#"):  # noqa: PLR2004 (fstab(5))
-            found[_unescaped(words[1])] = set(words[3].split(","))
+            found[unescaped(words[1])] = set(words[3].split(","))
     return found
 
 
-def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda code: chr(int(code[1], 8)), text)
-
-
-def _holds_data(row: dict[str, str], mounted: _Mount) -> bool:
+def _holds_data(row: dict[str, str], mounted: Mount) -> bool:
     mount = row["mount"]
     if mounted.type in _NOT_STORAGE or mounted.type.startswith("fuse.") or mount in _LENT_FILES:
         return False
