@@ -18,6 +18,7 @@ from lab.namespaces import Network
 from lab.shell import run
 from lab.world import World
 from lab.worlds import (
+    hosts_backups,
     hosts_certificates,
     hosts_files,
     hosts_jobs,
@@ -314,6 +315,7 @@ class Hosts:
         )
         self.clone()
         hosts_network.settle(self.app1)
+        hosts_backups.settle(self.app1, self.db1)
         hosts_jobs.history(self.app1)
         self.site()
         self.app1.wait_for("chronyc -n tracking | grep -q 'Leap status.*Normal'")

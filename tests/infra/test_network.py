@@ -322,7 +322,15 @@ def resolver_answers(host_names: tuple[HostName, ...], declared: HostEntry) -> o
         "neurallog:service-to-service-failures/auth-reachable-from-billing",
         "sergas:balancer-health-check-failures/reachable-from-balancer",
     ],
-    explained_by=["endpoint.unreachable", "endpoint.server-error", "host.peer-unreachable"],
+    explained_by=[
+        "host.unit-inactive",
+        "host.unit-failed",
+        "host.unit-flapping",
+        "host.port-closed",
+        "host.process-stuck",
+        "host.name-unresolved",
+        "host.peer-unreachable",
+    ],
 )
 def test_declared_urls_answer_this_host(
     host_answers: tuple[HostAnswer, ...], declared: HostEntry

@@ -31,7 +31,7 @@ def web_server_was_stopped(hosts: Hosts) -> Iterator[None]:
     "endpoint.unreachable",
     on="shop",
     cause="the service hangs, or a firewall drops what is sent to it",
-    also=["endpoint.unreachable@page"],
+    also=["endpoint.unreachable@page", "host.process-stuck@app1"],
     proves=["ai-orchestrator-hub:response-slow/no-hang"],
 )
 def web_server_hangs(hosts: Hosts) -> Iterator[None]:
@@ -550,7 +550,7 @@ def name_server_refuses(hosts: Hosts) -> Iterator[None]:
     "endpoint.name-server-silent",
     on="shop",
     cause="this machine is told to ask a server that does not answer",
-    also=["endpoint.name-server-silent@page"],
+    also=["endpoint.name-server-silent@page", "dns.unreachable@names"],
     proves=["claude-projects-api:enotfound-atlas/resolver-works"],
 )
 def name_server_is_silent(hosts: Hosts) -> Iterator[None]:

@@ -32,6 +32,7 @@ def peer_does_not_listen(hosts: Hosts) -> Iterator[None]:
     "host.peer-unreachable",
     on="app1",
     cause="its name is not known on this host",
+    also=["host.name-unresolved@app1"],
     proves=["sergas:cognee-down/cognee-host-resolves"],
 )
 def name_of_a_peer_is_not_known(app1: Machine) -> Iterator[None]:

@@ -349,6 +349,7 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             tools=["x"],
             reaches=["x:1"],
             sysctl={"vm.swappiness": 1},
+            backups={"/x": {"contains": ["x"], "newer_than": "/y", "restore_to": "/z"}},
             unreachable=["x:1"],
             resolves={"x": []},
             answers={"http://x/": 200},

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry
+from sickbay.inventory.declared.backups import DeclaredBackup
 from sickbay.inventory.declared.certificates import DeclaredCertificate
 from sickbay.inventory.declared.files import DeclaredFile
 from sickbay.inventory.declared.jobs import DeclaredJob
@@ -66,6 +67,8 @@ class HostLimits(Limits):
     zombie_age: Duration = limit("60 s", "age from which on such a process counts")
     log_share: Fraction = limit("20 %", "share of a file system that logs may take")
     temp_size: Size = limit("1 GB", "size of /tmp or /var/tmp that explains a full file system")
+    backup_size: Fraction = limit("50 %", "size of a backup, at least, against the one before")
+    backup_room: Ratio = limit(2.0, "free space for backups, or to restore one, against its size")
     ping_loss: Fraction = limit("5 %", "pings of a declared host that are not answered")
     ping_time: Duration = limit("200 ms", "mean time until a ping of a declared host is answered")
     certificate_file_left: Duration = limit("30 d", "validity that a certificate on disk has left")
@@ -202,6 +205,12 @@ class HostEntry(Entry):
         {},
         description="what the journal must not hold, or has to, each by a name of yours",
         examples=[{"backup": {"tag": "backup", "holds": "ERROR", "within": "1 d"}}],
+    )
+    backups: dict[Path, DeclaredBackup] = Field(
+        {},
+        description="backups that have to be there; of a pattern such as /srv/backups/*.tar.gz the newest "
+        "is looked at, and compared with the one before",
+        examples=[{"/srv/backups/shop-*.dump": {"max_age": "26 h"}}],
     )
     unreachable: tuple[Address, ...] = Field(
         (),
