@@ -15,7 +15,7 @@ import pytest
 from lab.fault import WORLDS, Fault, disagreements, faults_of
 from lab.world import World, record
 
-SHARDS = {"hosts": 3, "cluster": 2}
+SHARDS = {"hosts": 4, "cluster": 2}
 """How many copies of a world are run side by side, where workers for them are there."""
 
 
