@@ -61,6 +61,15 @@ def dropped(peers: tuple[Peer, ...]) -> object:
 
 
 @test_peers_are_reached_from_here.cause(
+    "a tunnel or proxy takes the connection, and nobody answers behind it",
+    remedy="Start the service at its other end (a web terminal, for one), or open the tunnel anew: ssh "
+    "-N -L PORT:localhost:PORT HOST.",
+)
+def closed(peers: tuple[Peer, ...]) -> object:
+    return _with(peers, "closed")
+
+
+@test_peers_are_reached_from_here.cause(
     "there is no way to it",
     remedy="ip route get ADDRESS shows the way from here; look at routes, VPN and gateway.",
 )

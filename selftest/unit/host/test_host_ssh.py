@@ -348,6 +348,17 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             files={"/etc/x": {"readable_by": "x", "all_owned_by": "x", "holds": ["x"]}},
             tools=["x"],
             reaches=["x:1"],
+            tunnels=["x:1"],
+            logins={
+                "x": {"address": "x:1", "user": "x", "key": "/x"},
+                "y": {
+                    "address": "x:1",
+                    "user": "x",
+                    "key": "/x",
+                    "account": "x",
+                    "known_hosts": "/y",
+                },
+            },
             sysctl={"vm.swappiness": 1},
             backups={"/x": {"contains": ["x"], "newer_than": "/y", "restore_to": "/z"}},
             unreachable=["x:1"],

@@ -12,6 +12,7 @@ from sickbay.inventory.declared.certificates import DeclaredCertificate
 from sickbay.inventory.declared.files import DeclaredFile
 from sickbay.inventory.declared.jobs import DeclaredJob
 from sickbay.inventory.declared.journal import Watches
+from sickbay.inventory.declared.logins import DeclaredLogin
 from sickbay.inventory.declared.logs import DeclaredLogFolder, DeclaredLogLines
 from sickbay.inventory.declared.network import (
     DeclaredFirewall,
@@ -211,6 +212,20 @@ class HostEntry(Entry):
         description="backups that have to be there; of a pattern such as /srv/backups/*.tar.gz the newest "
         "is looked at, and compared with the one before",
         examples=[{"/srv/backups/shop-*.dump": {"max_age": "26 h"}}],
+    )
+    tunnels: tuple[Address, ...] = Field(
+        (),
+        description="TCP addresses, HOST:PORT, of tunnels or proxies that have to take connections from "
+        "this host and keep them",
+        examples=[["localhost:7681"]],
+    )
+    logins: dict[str, DeclaredLogin] = Field(
+        {},
+        description="logins by SSH that have to work from this host, each by a name of yours; each run "
+        "tries them, with the command true",
+        examples=[
+            {"slot1": {"address": "slot1.example.com:22", "user": "box", "key": "/root/key"}}
+        ],
     )
     unreachable: tuple[Address, ...] = Field(
         (),

@@ -79,7 +79,8 @@ class _Observation:
 
     async def _trip(self, transport: Transport, specs: Iterable[FactSpec]) -> None:
         asked: dict[Part, list[FactSpec]] = {}
-        for spec in specs:
+        # What may take long comes last, so that it takes its time from nobody else.
+        for spec in sorted(specs, key=lambda spec: _command(spec).timeout):
             if (part := self._part(spec)) is not None:
                 asked.setdefault(part, []).append(spec)
         # Several facts can be read out of one answer; it is asked for once.

@@ -12,6 +12,8 @@ from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
 
 _SECONDS = 3
+_HELD = 2
+"""Seconds for which a connection through a tunnel has to stay open."""
 # All at once, each under its own time. A connection is opened and closed; nothing is sent.
 _TRY = f"""
 try() {{
@@ -31,6 +33,20 @@ try() {{
   ended=$?; echo "$1 $ended $(echo "$said" | tr '\n' ' ')"
 }}
 """
+# Who forwards connections takes one whether or not somebody answers behind it, and closes it then.
+_HOLD = f"""
+hold() {{
+  command -v bash >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1 || {{ echo "$1 untried"; return; }}
+  host=${{1%:*}}; host=${{host#[}}
+  said=$(timeout {_HELD} bash -c 'exec 3<>/dev/tcp/"$0"/"$1" && echo open && cat >/dev/null <&3' \
+    "${{host%]}}" "${{1##*:}}" 2>&1); ended=$?
+  case $said:$ended in
+    open:124 | open:143) echo "$1 0" ;;
+    open*) echo "$1 closed" ;;
+    *) echo "$1 $ended $(echo "$said" | tr '\n' ' ')" ;;
+  esac
+}}
+"""
 _TIMED_OUT = frozenset(("124", "143"))
 """timeout(1): it ended the command; 143 is what BusyBox says."""
 _WORDS = (
@@ -42,7 +58,11 @@ _WORDS = (
 
 
 def _needed(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
-    return _tries(entry.reaches)
+    tried = _tries(entry.reaches)
+    if not entry.tunnels:
+        return tried
+    holds = " ".join(f"hold {shlex.quote(one)} &" for one in entry.tunnels)
+    return f"{_HOLD}{holds}\n{tried or 'wait; exit 0'}"
 
 
 def _foreign(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
@@ -59,8 +79,8 @@ def _tries(addresses: tuple[str, ...]) -> str | None:
 class Peer(Record):
     """A TCP address that this host has to reach, and how trying went.
 
-    ``outcome`` is ``connected``, ``unresolved``, ``refused``, ``no-route``, ``timed-out`` or
-    ``failed``; ``said`` is what the tool said of it.
+    ``outcome`` is ``connected``, ``closed`` (a tunnel did not keep the connection), ``unresolved``,
+    ``refused``, ``no-route``, ``timed-out`` or ``failed``; ``said`` is what the tool said of it.
     """
 
     address: str
@@ -84,7 +104,7 @@ class Peer(Record):
                 "install netcat-openbsd, or bash and coreutils",
             )
         if ":" not in address or not (
-            ended == "unresolved" or (ended.isascii() and ended.isdigit())
+            ended in {"unresolved", "closed"} or (ended.isascii() and ended.isdigit())
         ):
             raise ValueError(f"{line[:80]!r} tells of no address")
         return cls(address=address, outcome=_outcome(ended, said), said=said.strip()[:200])
@@ -103,7 +123,7 @@ class ForeignPeer(Peer):
 
 
 def _outcome(ended: str, said: str) -> str:
-    if ended == "unresolved":
+    if ended in {"unresolved", "closed"}:
         return ended
     if ended == "0":
         return "connected"
