@@ -291,9 +291,8 @@ class Hosts:
     def settle(self) -> None:
         """Roles, data and views that need running machines."""
         for machine in (self.app1, self.db1):
-            machine.run(
-                "systemctl reset-failed"
-            )  # units of the boot that mind being in a container
+            # Units of the boot may mind being in a container; the last of them lets users log in.
+            machine.run("systemctl reset-failed; systemctl start systemd-user-sessions")
             machine.run("mkdir -p /run/view/pressure /run/view/sys/fs /run/view/sys/vm")
             hosts_journal.settle(machine)
             self.view(machine)
