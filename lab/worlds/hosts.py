@@ -18,9 +18,12 @@ from lab.namespaces import Network
 from lab.shell import run
 from lab.world import World
 from lab.worlds import (
+    hosts_aws,
     hosts_backups,
     hosts_certificates,
+    hosts_checkouts,
     hosts_files,
+    hosts_gpus,
     hosts_jobs,
     hosts_journal,
     hosts_network,
@@ -240,6 +243,9 @@ class Hosts:
         hosts_sockets.prepare_app(root, self.db1)
         hosts_upkeep.prepare(root)
         hosts_files.prepare(root)
+        hosts_gpus.prepare(root)
+        hosts_aws.prepare(root)
+        hosts_checkouts.prepare(root)
 
     def _disk(self, root: Path, place: str, size: int, inodes: int) -> None:
         image = self.folder / f"{place.replace('/', '-')}.img"

@@ -375,6 +375,8 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             log_folders={"/x": {}},
             log_lines={"/x": {"form": "x"}},
             updates=True,
+            gpu={"used_by": "x"},
+            aws_credentials={"x": {"account": "x"}},
             login_limits={"nofile": 1},
         ).entry
         text = text(

@@ -7,9 +7,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from sickbay.inventory.base import Entry
+from sickbay.inventory.declared.aws import DeclaredAwsCredentials
 from sickbay.inventory.declared.backups import DeclaredBackup
 from sickbay.inventory.declared.certificates import DeclaredCertificate
 from sickbay.inventory.declared.files import DeclaredFile
+from sickbay.inventory.declared.gpu import DeclaredGpu
 from sickbay.inventory.declared.jobs import DeclaredJob
 from sickbay.inventory.declared.journal import Watches
 from sickbay.inventory.declared.logins import DeclaredLogin
@@ -104,6 +106,8 @@ class HostLimits(Limits):
     disk_wait: Duration = limit("50 ms", "mean time that one operation of a disk takes")
     interface_errors: Fraction = limit("0.1 %", "packets with errors or dropped, of all")
     clock_difference: Duration = limit("5 s", "how far the clock may be from ours")
+    gpu_memory_used: Fraction = limit("95 %", "memory in use of a GPU, of its own")
+    aws_credentials_left: Duration = limit("15 min", "validity that AWS credentials have left")
 
 
 class HostEntry(Entry):
@@ -256,5 +260,15 @@ class HostEntry(Entry):
     )
     fail2ban: tuple[Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")], ...] = Field(
         (), description="jails of fail2ban that have to be on", examples=[["sshd"]]
+    )
+    gpu: DeclaredGpu | None = Field(
+        None,
+        description="what the host's NVIDIA cards have to be like, and who has to use them",
+        examples=[{"count": 1, "cuda": "11.8", "used_by": "shop", "memory": "4 GiB"}],
+    )
+    aws_credentials: dict[Label, DeclaredAwsCredentials] = Field(
+        {},
+        description="AWS credentials that accounts of this host deploy with, each by a name of yours",
+        examples=[{"deployment": {"account": "deploy", "profile": "production"}}],
     )
     limits: HostLimits = HostLimits()
