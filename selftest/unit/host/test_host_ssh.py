@@ -376,6 +376,7 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             log_lines={"/x": {"form": "x"}},
             updates=True,
             gpu={"used_by": "x"},
+            checkouts={"/x": {}},
             aws_credentials={"x": {"account": "x"}},
             login_limits={"nofile": 1},
         ).entry

@@ -10,6 +10,7 @@ from sickbay.inventory.base import Entry
 from sickbay.inventory.declared.aws import DeclaredAwsCredentials
 from sickbay.inventory.declared.backups import DeclaredBackup
 from sickbay.inventory.declared.certificates import DeclaredCertificate
+from sickbay.inventory.declared.checkouts import DeclaredCheckout
 from sickbay.inventory.declared.files import DeclaredFile
 from sickbay.inventory.declared.gpu import DeclaredGpu
 from sickbay.inventory.declared.jobs import DeclaredJob
@@ -270,5 +271,10 @@ class HostEntry(Entry):
         {},
         description="AWS credentials that accounts of this host deploy with, each by a name of yours",
         examples=[{"deployment": {"account": "deploy", "profile": "production"}}],
+    )
+    checkouts: dict[Path, DeclaredCheckout] = Field(
+        {},
+        description="checkouts of git whose history can be read and that nobody has changed in place",
+        examples=[{"/srv/shop": {"clean": ["src"], "commits": 5}}],
     )
     limits: HostLimits = HostLimits()
