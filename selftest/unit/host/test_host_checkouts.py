@@ -193,6 +193,18 @@ def test_checkout_script_tells_history_and_changes_and_writes_nothing(place: Pat
     assert " M src/version" in look(place).changed
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("part", [".", ".git", ".git/objects"])
+def test_checkout_script_tells_what_may_not_be_seen_from_what_is_not_there(
+    place: Path, part: str
+) -> None:
+    """git takes a repository that it may not read for none."""
+    (place / part).chmod(0)
+    found = look(place)
+    (place / part).chmod(0o700)
+    assert found.state == "hidden"
+
+
 def test_checkout_script_does_not_take_the_repository_above_for_it(place: Path) -> None:
     """A folder inside of another checkout is none itself."""
     assert look(place / "src").state == "none"

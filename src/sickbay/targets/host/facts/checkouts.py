@@ -50,7 +50,9 @@ look() {{
   if [ ! -x "${{near:-/}}" ]; then echo hidden; return; fi
   if [ ! -d "$place" ]; then echo missing; return; fi
   if [ ! -e "$place/.git" ]; then echo none; return; fi
-  if [ -d "$place/.git" ] && [ ! -x "$place/.git" ]; then echo hidden; return; fi
+  for part in "$place/.git" "$place/.git/objects" "$place/.git/refs"; do
+    [ ! -d "$part" ] || {{ [ -r "$part" ] && [ -x "$part" ]; }} || {{ echo hidden; return; }}
+  done
   if [ -f "$place/.git/shallow" ]; then echo shallow; else echo whole; fi
   if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
     as="setpriv --reuid $(stat -L -c %u "$place") --regid $(stat -L -c %g "$place") --clear-groups"
