@@ -28,8 +28,11 @@ from lab.worlds import (
     hosts_journal,
     hosts_network,
     hosts_services,
+    hosts_sites,
     hosts_sockets,
+    hosts_tuning,
     hosts_upkeep,
+    hosts_volumes,
     hosts_zones,
 )
 
@@ -43,6 +46,7 @@ HEALTHY = {
     "loadavg": "0.20 0.20 0.20 1/120 900",
     "meminfo": "MemTotal: 4000000 kB\nMemFree: 2500000 kB\nMemAvailable: 3000000 kB\nBuffers: 1000 kB\n"
     "Cached: 400000 kB\nSwapTotal: 1000000 kB\nSwapFree: 1000000 kB\nCommitted_AS: 900000 kB",
+    "swaps": hosts_volumes.SWAPS,
     "vmstat": "pswpin 0\npswpout 0\noom_kill 0",
     "sys/fs/file-nr": "1000\t0\t100000",
     "sys/vm/swappiness": "10",
@@ -241,7 +245,10 @@ class Hosts:
         hosts_jobs.prepare(root)
         hosts_network.prepare(root)
         hosts_sockets.prepare_app(root, self.db1)
+        hosts_sites.prepare(root)
+        hosts_tuning.prepare(root)
         hosts_upkeep.prepare(root)
+        hosts_volumes.prepare(root)
         hosts_files.prepare(root)
         hosts_gpus.prepare(root)
         hosts_aws.prepare(root)
@@ -256,10 +263,11 @@ class Hosts:
         content = self.folder / "content"
         shutil.copytree(root / place, content, symlinks=True, dirs_exist_ok=True)
         run("mount", "-o", "loop", str(image), str(root / place))
+        device = run("losetup", "-n", "-O", "NAME", "-j", str(image)).strip()
         run("cp", "-a", f"{content}/.", str(root / place))
         shutil.rmtree(content)
         with (root / "etc/fstab").open("a") as table:
-            table.write(f"/dev/vd{place[-1]} /{place} ext4 defaults,noauto 0 2\n")
+            table.write(f"{device} /{place} ext4 defaults,noauto 0 2\n")
 
     def _prepare_db(self, root: Path) -> None:
         self._prepare(root, "db1")

@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import threading
+import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -60,8 +61,19 @@ class Handler(BaseHTTPRequestHandler):
         """The proxy in front keeps the access log."""
 
 
+def check(settings: Path) -> None:
+    """Say whether the settings could be used, as ``--check`` of many servers does."""
+    server = tomllib.loads(settings.read_text())["server"]
+    for name in ("port", "workers"):
+        if not isinstance(server[name], int):
+            sys.exit(f"server.{name}: expected a whole number")
+
+
 def main() -> None:
     """Serve on port 8000."""
+    if sys.argv[1:2] == ["--check"]:
+        check(Path(sys.argv[2]))
+        return
     write_data()
     print("shop is up", file=sys.stderr)
     for _ in range(int(os.environ.get("SHOP_THREADS", "0"))):

@@ -11,7 +11,7 @@ pytestmark = [
     pytest.mark.parametrize("world", ["hosts"], indirect=True),
     pytest.mark.xdist_group("hosts-trust"),
 ]
-SECONDS = 12
+SECONDS = 60
 """How long an activity goes on at most; a run takes less."""
 ACTIVITIES = {
     "freshly booted": "true",

@@ -36,7 +36,8 @@ def journal_fills_the_disk(app1: Machine) -> Iterator[None]:
 )
 def logs_fill_the_disk(app1: Machine) -> Iterator[None]:
     """A log that nobody rotates takes /var/log."""
-    app1.run("fallocate -l 42M /var/log/shop.log || head -c 42M /dev/zero >/var/log/shop.log")
+    free = "$(df --output=avail /var/log | tail -n 1)"
+    app1.run(f"fallocate -l $(({free} - 3000))K /var/log/shop.log")
     yield
     app1.run("rm /var/log/shop.log")
 

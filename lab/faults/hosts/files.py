@@ -44,6 +44,7 @@ def script_was_deleted(app1: Machine) -> Iterator[None]:
     on="app1",
     cause="its whole directory is missing",
     proves=["sergas:support-material-missing/runbooks-present"],
+    also=["host.settings-broken@app1", "host.settings-refused@app1", "host.ssh-login-fails@app1"],
 )
 def directory_was_deleted(app1: Machine) -> Iterator[None]:
     """The settings are gone with their directory."""
@@ -90,6 +91,7 @@ def settings_are_writable_by_all(app1: Machine) -> Iterator[None]:
     "host.file-wrong-owner",
     on="app1",
     cause="it was made by root, as by a deployment or a restore",
+    also=["host.file-no-access@app1"],
 )
 def settings_belong_to_root(app1: Machine) -> Iterator[None]:
     """A deployment left the settings to root."""
@@ -278,6 +280,7 @@ def data_are_mounted_read_only(app1: Machine) -> Iterator[None]:
     on="app1",
     cause="a directory above it may not be searched by the account",
     proves=["ai-orchestrator-hub:wrong-permissions/settings-readable"],
+    also=["host.settings-refused@app1", "host.ssh-login-fails@app1"],
 )
 def folder_of_the_settings_is_shut(app1: Machine) -> Iterator[None]:
     """The file is readable, its folder is not to be entered."""

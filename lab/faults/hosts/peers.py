@@ -46,6 +46,7 @@ def name_of_a_peer_is_not_known(app1: Machine) -> Iterator[None]:
     "host.peer-unreachable",
     on="app1",
     cause="there is no way to it",
+    also=["host.ssh-silent@app1"],
 )
 def route_to_a_peer_is_missing(app1: Machine) -> Iterator[None]:
     """This machine's routes lead nowhere for the other one."""
@@ -59,6 +60,7 @@ def route_to_a_peer_is_missing(app1: Machine) -> Iterator[None]:
     "host.peer-unreachable",
     on="app1",
     cause="a firewall drops it, or the other machine is down",
+    also=["host.ssh-silent@app1"],
 )
 def peer_drops_what_is_sent(app1: Machine) -> Iterator[None]:
     """What is sent to the other machine disappears."""

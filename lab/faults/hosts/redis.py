@@ -49,6 +49,7 @@ def password_of_redis_was_changed(hosts: Hosts) -> Iterator[None]:
     "redis.unreachable",
     on="cache",
     cause="the address is cut off, the server hangs, or something drops what is sent there",
+    also=["host.process-stuck@db1"],
 )
 def redis_hangs(hosts: Hosts) -> Iterator[None]:
     """Redis takes connections and answers nothing."""

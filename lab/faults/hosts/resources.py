@@ -146,6 +146,7 @@ def pages_move_in_and_out_of_swap(hosts: Hosts) -> Iterator[None]:
         "claudebox:health-check-script/load-average",
     ],
     how=SHOWN,
+    also=["host.cpu-busy@app1"],
 )
 def load_is_high(hosts: Hosts) -> Iterator[None]:
     """Hundreds of tasks want to run."""

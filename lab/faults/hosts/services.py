@@ -80,6 +80,7 @@ def shop_runs_as_root(hosts: Hosts) -> Iterator[None]:
     "host.process-wrong-user",
     on="app1",
     cause="its unit names another account, or it was started by hand",
+    also=["host.file-no-access@app1"],
 )
 def shop_runs_under_another_account(hosts: Hosts) -> Iterator[None]:
     """The web server's account does the shop's work."""
@@ -295,7 +296,12 @@ def program_is_built_for_profiling(app1: Machine) -> Iterator[None]:
     app1.run(f"mv /root/kept {TOOL}")
 
 
-@fault("host.binary-unfit", on="app1", cause="it is not there")
+@fault(
+    "host.binary-unfit",
+    on="app1",
+    cause="it is not there",
+    also=["host.file-missing@app1"],
+)
 def program_was_not_deployed(app1: Machine) -> Iterator[None]:
     """The deployment has only removed the old one."""
     app1.run(f"mv {TOOL} /root/kept")

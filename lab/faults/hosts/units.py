@@ -62,7 +62,12 @@ def program_is_missing(hosts: Hosts) -> Iterator[None]:
         yield
 
 
-@fault("host.unit-failed", on="app1", cause="it may not do what it has to")
+@fault(
+    "host.unit-failed",
+    on="app1",
+    cause="it may not do what it has to",
+    also=["host.file-no-access@app1"],
+)
 def data_directory_has_another_owner(hosts: Hosts) -> Iterator[None]:
     """Somebody restored the shop's data as root."""
     hosts.app1.run("chown -R root: /var/lib/shop; chmod 700 /var/lib/shop")

@@ -47,7 +47,7 @@ def issued(tmp_path: Path) -> Identity:
 
 def test_certificate_file_is_read_with_its_key(tmp_path: Path, issued: Identity) -> None:
     """Names, issuer and times are in it; the key's public half says whose it is."""
-    one = _found(tmp_path / "site.crt", private_key=f"{tmp_path}/site.key")
+    one = _found(tmp_path / "site.crt", key_file=f"{tmp_path}/site.key")
     assert (one.state, one.key, one.issuer) == ("valid", "belongs", "An authority")
     assert one.names == ("shop.example.com", "*.shop.example.com")
     assert one.not_after is not None
@@ -61,7 +61,7 @@ def test_certificate_file_answer_holds_nothing_of_the_private_key(
     key, certificate = f"{tmp_path}/site.key", f"{tmp_path}/site.crt"
     both = tmp_path / "both.pem"
     both.write_bytes(issued.both)
-    wanted = {certificate: {"private_key": key}, key: {}, str(both): {"private_key": str(both)}}
+    wanted = {certificate: {"key_file": key}, key: {}, str(both): {"key_file": str(both)}}
     done = _run(HostEntry(certificates=wanted))
     assert issued.key.decode().splitlines()[1] not in done.stdout
     told = [(one.state, one.key) for one in CertificateFile.parse(done.stdout)]
@@ -107,7 +107,7 @@ def test_certificate_file_key_of_another_is_told(tmp_path: Path, issued: Identit
     AUTHORITY.server("b").write(tmp_path, "other")
     (tmp_path / "empty.key").touch()
     keys = ["other.key", "gone.key", "empty.key"]
-    told = [_found(tmp_path / "site.crt", private_key=f"{tmp_path}/{name}").key for name in keys]
+    told = [_found(tmp_path / "site.crt", key_file=f"{tmp_path}/{name}").key for name in keys]
     assert told == ["other", "missing", "unreadable"]
 
 
@@ -120,7 +120,7 @@ def test_certificate_file_key_with_a_passphrase_does_not_hang(
          f"{tmp_path}/closed.key"],
         check=True,
     )  # fmt: skip
-    one = _found(tmp_path / "site.crt", private_key=f"{tmp_path}/closed.key")
+    one = _found(tmp_path / "site.crt", key_file=f"{tmp_path}/closed.key")
     assert one.key == "unreadable"
 
 

@@ -16,6 +16,7 @@ from sickbay import cli, suite
 from sickbay.inventory.load import load
 from sickbay.inventory.model import SECTIONS, Document
 from sickbay.inventory.schema import known_limits, schema, schema_text
+from sickbay.redact import names_secret
 
 INVENTORIES = Path(__file__).parents[3] / "inventories"
 EXAMPLE = INVENTORIES / "example.yaml"
@@ -63,6 +64,12 @@ def test_schema_describes_every_key_and_limit() -> None:
     for name, definition in schema()["$defs"].items():
         for key, part in definition.get("properties", {}).items():
             assert part.get("description") or "$ref" in part, f"{name}.{key}"
+
+
+def test_schema_no_key_is_taken_for_a_secret() -> None:
+    """A snapshot masks what its name calls a secret, and could not be replayed without it."""
+    keys = {key for part in schema()["$defs"].values() for key in part.get("properties", {})}
+    assert [key for key in keys if names_secret(key)] == []
 
 
 def test_shipped_inventories_name_the_schema_in_their_first_line() -> None:

@@ -22,7 +22,10 @@ from sickbay.inventory.declared.network import (
     Reference,
     Url,
 )
+from sickbay.inventory.declared.nginx import DeclaredNginx
 from sickbay.inventory.declared.services import DeclaredProcess, Units
+from sickbay.inventory.declared.settings import DeclaredSettings
+from sickbay.inventory.declared.volumes import DeclaredSwap
 from sickbay.inventory.declared.words import (
     HIGHEST_PORT,
     Address,
@@ -106,6 +109,9 @@ class HostLimits(Limits):
     disk_busy: Fraction = limit("90 %", "share of the time in which a disk is at work")
     disk_wait: Duration = limit("50 ms", "mean time that one operation of a disk takes")
     interface_errors: Fraction = limit("0.1 %", "packets with errors or dropped, of all")
+    volume_unused: Fraction = limit(
+        "10 %", "share of its volume that a declared mount's file system leaves unused"
+    )
     clock_difference: Duration = limit("5 s", "how far the clock may be from ours")
     gpu_memory_used: Fraction = limit("95 %", "memory in use of a GPU, of its own")
     aws_credentials_left: Duration = limit("15 min", "validity that AWS credentials have left")
@@ -165,6 +171,23 @@ class HostEntry(Entry):
         "/var/backups/*.dump the newest counts",
         examples=[{"/etc/shop/settings.toml": {"owner": "shop", "rights": "640"}}],
     )
+    settings: dict[Path, DeclaredSettings] = Field(
+        {},
+        description="settings files that can be read, and what has to stand in them; of all else that "
+        "is in them nothing is kept",
+        examples=[{"/etc/shop/settings.toml": {"keys": {"server.port": 8000}}}],
+    )
+    nginx: DeclaredNginx | None = Field(
+        None,
+        description="nginx has to take its configuration, and to serve these sites by these backends",
+        examples=[{"sites": {"shop.example.com": {"passes_to": ["127.0.0.1:8000"]}}}],
+    )
+    mounts: tuple[Path, ...] = Field(
+        (),
+        description="mount points that something has to be mounted at, now and after the next boot",
+        examples=[["/var/lib/postgresql"]],
+    )
+    swap: DeclaredSwap | None = Field(None, description="swap space that has to be on")
     certificates: dict[Path, DeclaredCertificate] = Field(
         {},
         description="files that have to hold a certificate (PEM), valid now and for a while",

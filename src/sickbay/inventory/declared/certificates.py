@@ -12,7 +12,7 @@ class DeclaredCertificate(Part):
     """What the certificate in a file (PEM) has to be like."""
 
     names: tuple[str, ...] = Field((), description="names that it has to cover")
-    private_key: Path | None = Field(None, description="file of the private key that belongs to it")
+    key_file: Path | None = Field(None, description="file of the private key that belongs to it")
     certbot: Lineage | None = Field(
         None, description="name of certbot's lineage that has to renew it"
     )

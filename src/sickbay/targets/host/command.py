@@ -10,6 +10,9 @@ from sickbay.inventory.host import HostEntry
 
 Script = Callable[[HostEntry, Mapping[str, Any]], str | None]
 
+QUICK_SECONDS = 5.0
+"""A request with a longer time limit is one that may take long, and runs beside the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -27,7 +30,7 @@ class Command:
 
     script: str | Script
     tool: str | None = None
-    timeout: float = 5.0
+    timeout: float = QUICK_SECONDS
     grant: str = ""
     root: bool = False
     accept: tuple[int, ...] = (0,)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sickbay.errors import Denied, Missing, TimedOut, Unreadable
 from sickbay.facts import FactSpec
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host import script
-from sickbay.targets.host.command import Command
+from sickbay.targets.host.command import QUICK_SECONDS, Command
 from sickbay.targets.host.place import place_of
 from sickbay.targets.host.script import Part
 from sickbay.targets.host.transport import Transport
@@ -20,6 +20,9 @@ _MARGIN = 0.1
 """Share of the deadline kept back, so that we and not the engine end what takes too long."""
 _REMOTE_MARGIN = 0.5
 """Seconds that the host's script ends before we stop listening."""
+
+_SLOW_LANES = 3
+"""Scripts that run beside the quick one; sshd allows ten sessions unless told otherwise."""
 
 
 async def observe(probe: Probe) -> None:
@@ -79,28 +82,43 @@ class _Observation:
 
     async def _trip(self, transport: Transport, specs: Iterable[FactSpec]) -> None:
         asked: dict[Part, list[FactSpec]] = {}
-        # What may take long comes last, so that it takes its time from nobody else.
-        for spec in sorted(specs, key=lambda spec: _command(spec).timeout):
+        for spec in specs:
             if (part := self._part(spec)) is not None:
                 asked.setdefault(part, []).append(spec)
         # Several facts can be read out of one answer; it is asked for once.
-        parts = {f"p{number}": part for number, part in enumerate(asked)}
+        lanes = _lanes(list(asked))
+        ended = await asyncio.gather(*(self._lane(transport, asked, lane) for lane in lanes))
+        # A host that allows fewer sessions at a time gets what it refused when the others are over.
+        refused = [lane for lane, why in zip(lanes, ended, strict=True) if _is_refusal(why)]
+        if 0 < len(refused) < len(lanes):
+            again = await self._lane(transport, asked, [part for lane in refused for part in lane])
+            ended = [*(why for why in ended if not _is_refusal(why)), again]
+        for why in ended:
+            if why is not None:
+                raise why
+
+    async def _lane(
+        self, transport: Transport, asked: Mapping[Part, list[FactSpec]], lane: list[Part]
+    ) -> Missing | None:
+        """Run a script of these parts; why not all of them were answered."""
+        parts = {f"p{number}": part for number, part in enumerate(lane)}
         seconds, nonce = self._left, script.new_nonce()
         text = script.build(parts, nonce, seconds=seconds - _REMOTE_MARGIN, sudo=self._entry.sudo)
         output = await transport.run(text, seconds)
         if not script.begun(output.stdout, nonce):
-            raise _no_shell(output.stdout, output.stderr, output.broken)
+            return _no_shell(output.stdout, output.stderr, output.broken)
         self._probe.reached()
         answers = script.parse(output.stdout, output.stderr, nonce)
         for name, part in parts.items():
             for spec in asked[part]:
                 if name in answers:
                     self._answer(spec, part, answers[name])
-        if len(answers) < len(parts):
-            raise output.broken or Unreadable(
-                "the host's shell ended before it came to this",
-                "see what ends the user's processes there (ulimit, an OOM kill)",
-            )
+        if len(answers) == len(parts):
+            return None
+        return output.broken or Unreadable(
+            "the host's shell ended before it came to this",
+            "see what ends the user's processes there (ulimit, an OOM kill)",
+        )
 
     def _part(self, spec: FactSpec) -> Part | None:
         """What to run for a fact; None where there is nothing to ask or the question failed."""
@@ -132,6 +150,19 @@ def _command(spec: FactSpec) -> Command:
     request: Any = spec.request
     assert isinstance(request, Command)
     return request
+
+
+def _lanes(parts: list[Part]) -> list[list[Part]]:
+    """What is asked side by side: all that is quick in one script, what may take long in others."""
+    quick = [part for part in parts if part.timeout <= QUICK_SECONDS]
+    slow = [part for part in parts if part.timeout > QUICK_SECONDS]
+    return [
+        lane for lane in (quick, *(slow[at::_SLOW_LANES] for at in range(_SLOW_LANES))) if lane
+    ] or [[]]
+
+
+def _is_refusal(why: Missing | None) -> bool:
+    return why is not None and why.failure == "no-shell"
 
 
 def _no_shell(stdout: bytes, stderr: bytes, broken: Missing | None) -> Missing:

@@ -61,10 +61,10 @@ def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
     calls = []
     for path, wanted in entry.certificates.items():
         renewal = f"/etc/letsencrypt/renewal/{wanted.certbot}.conf" if wanted.certbot else ""
-        words = " ".join(map(shlex.quote, (path, wanted.private_key or "", renewal)))
+        words = " ".join(map(shlex.quote, (path, wanted.key_file or "", renewal)))
         calls.append(f"show {words}")
     openssl = ""
-    if any(wanted.private_key for wanted in entry.certificates.values()):
+    if any(wanted.key_file for wanted in entry.certificates.values()):
         openssl = "command -v openssl >/dev/null || { echo 'openssl: not found' >&2; exit 127; }\n"
     return f"{openssl}{_SHOW}{mark('certificates')}\n" + "\n".join(calls) + "\necho '== end'"
 

@@ -119,6 +119,7 @@ _TIMED_OUT = frozenset((124, 143))
 _FAILED = 255
 _WORDS = (
     ("unprotected private key", "key-too-open"),
+    ("bad permissions", "key-too-open"),
     ("host key verification failed", "host-unknown"),
     ("permission denied (", "not-accepted"),
     ("too many authentication failures", "not-accepted"),
