@@ -30,6 +30,7 @@ from lab.worlds import (
     hosts_services,
     hosts_sites,
     hosts_sockets,
+    hosts_space,
     hosts_tuning,
     hosts_upkeep,
     hosts_volumes,
@@ -246,6 +247,7 @@ class Hosts:
         hosts_network.prepare(root)
         hosts_sockets.prepare_app(root, self.db1)
         hosts_sites.prepare(root)
+        hosts_space.prepare(root)
         hosts_tuning.prepare(root)
         hosts_upkeep.prepare(root)
         hosts_volumes.prepare(root)

@@ -25,6 +25,7 @@ from sickbay.inventory.declared.network import (
 from sickbay.inventory.declared.nginx import DeclaredNginx
 from sickbay.inventory.declared.services import DeclaredProcess, Units
 from sickbay.inventory.declared.settings import DeclaredSettings
+from sickbay.inventory.declared.space import DeclaredFolder, DeclaredTree
 from sickbay.inventory.declared.volumes import DeclaredSwap
 from sickbay.inventory.declared.words import (
     HIGHEST_PORT,
@@ -109,6 +110,9 @@ class HostLimits(Limits):
     disk_busy: Fraction = limit("90 %", "share of the time in which a disk is at work")
     disk_wait: Duration = limit("50 ms", "mean time that one operation of a disk takes")
     interface_errors: Fraction = limit("0.1 %", "packets with errors or dropped, of all")
+    directory_share: Fraction = limit(
+        "50 %", "share of its file system that a directory of a tree may take"
+    )
     volume_unused: Fraction = limit(
         "10 %", "share of its volume that a declared mount's file system leaves unused"
     )
@@ -186,6 +190,21 @@ class HostEntry(Entry):
         (),
         description="mount points that something has to be mounted at, now and after the next boot",
         examples=[["/var/lib/postgresql"]],
+    )
+    folders: dict[Path, DeclaredFolder] = Field(
+        {},
+        description="folders that may not take too much space, or hold what is too old",
+        examples=[{"/tmp": {"size": "1 GB", "oldest": "10 d"}, "/var/log": {"share": "20 %"}}],
+    )
+    trees: dict[Path, DeclaredTree] = Field(
+        {},
+        description="trees that are looked through, on one file system, for what is too large",
+        examples=[{"/": {"allowed": ["/var/lib/postgresql", "/swapfile"]}}],
+    )
+    leftovers: dict[Path, Duration] = Field(
+        {},
+        description="patterns of files that have to be gone some time after they were written",
+        examples=[{"/tmp/heapdump-*.heapsnapshot": "1 d"}],
     )
     swap: DeclaredSwap | None = Field(None, description="swap space that has to be on")
     certificates: dict[Path, DeclaredCertificate] = Field(
