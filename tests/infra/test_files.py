@@ -345,3 +345,25 @@ def test_files_hold_what_they_should(file_texts: tuple[FileText, ...]) -> None:
 )
 def taken_out(file_texts: tuple[FileText, ...]) -> object:
     return [one for one in file_texts if one.lacks]
+
+
+@symptom(
+    "host.file-holds-text",
+    severity="minor",
+    signals=["claudebox:health-check-script/health-script-password"],
+)
+def test_files_do_not_hold_what_they_should_not(file_texts: tuple[FileText, ...]) -> None:
+    """A script or a setting still says what it should not, such as a placeholder."""
+    assert offenders(file_texts, lambda one: bool(one.holds)) == ()
+    for one in file_texts:
+        if one.state == "hidden":
+            raise Denied(f"{one.path} may not be read by this user", GRANT)
+
+
+@test_files_do_not_hold_what_they_should_not.cause(
+    "it was installed as an example, and never filled in",
+    remedy="Fill in what is meant (a login of the service's own, best from a file that others may not "
+    "read), close the file to others, and run it once.",
+)
+def never_filled_in(file_texts: tuple[FileText, ...]) -> object:
+    return [one for one in file_texts if one.holds]

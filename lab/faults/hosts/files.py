@@ -329,3 +329,18 @@ def maintenance_no_longer_calls_the_backup(app1: Machine) -> Iterator[None]:
     app1.run(f"cp -p {MAINTENANCE} /root/kept; sed -i 's/^.*shop-backup/: later/' {MAINTENANCE}")
     yield
     app1.run(f"mv /root/kept {MAINTENANCE}")
+
+
+@fault(
+    "host.file-holds-text",
+    on="app1",
+    cause="it was installed as an example, and never filled in",
+    proves=["claudebox:health-check-script/health-script-password"],
+)
+def script_holds_a_placeholder(app1: Machine) -> Iterator[None]:
+    """As the guide prints it."""
+    app1.run(
+        f"cp -p {MAINTENANCE} /root/script; echo 'redis-cli -a your_password ping' >>{MAINTENANCE}"
+    )
+    yield
+    app1.run(f"cp -p /root/script {MAINTENANCE}")

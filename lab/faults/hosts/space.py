@@ -10,7 +10,7 @@ from lab.worlds.hosts_space import EXPORTS
 
 TEMPORARY = ["claudebox:disk-space/temp-files-bounded"]
 LARGE = ["claudebox:disk-space/no-unexpected-large-files"]
-DUMP = "/tmp/heapdump-1.heapsnapshot"  # noqa: S108 (a name in a machine of the lab)
+DUMP = "/tmp/heapdump-1.heapsnapshot"
 
 
 @fault(

@@ -254,6 +254,15 @@ def test_texts_that_a_file_lacks_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_texts_that_may_not_be_there_are_told(tmp_path: Path) -> None:
+    """Apart from those that have to be."""
+    (tmp_path / "script").write_text("redis-cli -a your_password\n")
+    wanted = {"holds": ["redis-cli", "psql"], "lacks": ["your_password", "changeme"]}
+    entry = HostEntry(files={str(tmp_path / "script"): wanted})
+    (one,) = FileText.parse(_run(file_access._texts(entry, {})))
+    assert (one.lacks, one.holds) == (("psql",), ("your_password",))
+
+
 @pytest.mark.parametrize(
     "raw", ["file /a\nlooked\n", "file /a\nend\n", "file /a\nx\nlooked\nend\n"]
 )

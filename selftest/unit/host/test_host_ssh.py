@@ -414,7 +414,7 @@ def test_scripts_redirect_to_nothing_but_null(name: str) -> None:
             updates=True,
             gpu={"used_by": "x"},
             checkouts={"/x": {}},
-            aws_credentials={"x": {"account": "x"}},
+            aws_logins={"x": {"account": "x"}},
             login_limits={"nofile": 1},
         ).entry
         text = text(

@@ -118,7 +118,7 @@ class HostLimits(Limits):
     )
     clock_difference: Duration = limit("5 s", "how far the clock may be from ours")
     gpu_memory_used: Fraction = limit("95 %", "memory in use of a GPU, of its own")
-    aws_credentials_left: Duration = limit("15 min", "validity that AWS credentials have left")
+    aws_login_left: Duration = limit("15 min", "validity that AWS credentials have left")
 
 
 class HostEntry(Entry):
@@ -194,7 +194,9 @@ class HostEntry(Entry):
     folders: dict[Path, DeclaredFolder] = Field(
         {},
         description="folders that may not take too much space, or hold what is too old",
-        examples=[{"/tmp": {"size": "1 GB", "oldest": "10 d"}, "/var/log": {"share": "20 %"}}],
+        examples=[
+            {"/srv/spool": {"size": "1 GB", "oldest": "10 d"}, "/var/log": {"share": "20 %"}}
+        ],
     )
     trees: dict[Path, DeclaredTree] = Field(
         {},
@@ -204,7 +206,7 @@ class HostEntry(Entry):
     leftovers: dict[Path, Duration] = Field(
         {},
         description="patterns of files that have to be gone some time after they were written",
-        examples=[{"/tmp/heapdump-*.heapsnapshot": "1 d"}],
+        examples=[{"/srv/shop/heapdump-*.heapsnapshot": "1 d"}],
     )
     swap: DeclaredSwap | None = Field(None, description="swap space that has to be on")
     certificates: dict[Path, DeclaredCertificate] = Field(
@@ -309,7 +311,7 @@ class HostEntry(Entry):
         description="what the host's NVIDIA cards have to be like, and who has to use them",
         examples=[{"count": 1, "cuda": "11.8", "used_by": "shop", "memory": "4 GiB"}],
     )
-    aws_credentials: dict[Label, DeclaredAwsCredentials] = Field(
+    aws_logins: dict[Label, DeclaredAwsCredentials] = Field(
         {},
         description="AWS credentials that accounts of this host deploy with, each by a name of yours",
         examples=[{"deployment": {"account": "deploy", "profile": "production"}}],

@@ -37,3 +37,8 @@ class DeclaredFile(Part):
     holds: tuple[Text, ...] = Field(
         (), description="texts that have to be in it", examples=[["/usr/local/bin/shop-backup"]]
     )
+    lacks: tuple[Text, ...] = Field(
+        (),
+        description="texts that may not be in it, such as a placeholder for a password",
+        examples=[["your_password"]],
+    )

@@ -88,10 +88,15 @@ class _Observation:
         # Several facts can be read out of one answer; it is asked for once.
         lanes = _lanes(list(asked))
         ended = await asyncio.gather(*(self._lane(transport, asked, lane) for lane in lanes))
-        # A host that allows fewer sessions at a time gets what it refused when the others are over.
+        # A host that allows fewer sessions at a time gets what it refused when the others are over,
+        # which it may notice a moment later than we do.
         refused = [lane for lane, why in zip(lanes, ended, strict=True) if _is_refusal(why)]
         if 0 < len(refused) < len(lanes):
-            again = await self._lane(transport, asked, [part for lane in refused for part in lane])
+            rest = [part for lane in refused for part in lane]
+            while (  # noqa: ASYNC110 (the host does not say when)
+                _is_refusal(again := await self._lane(transport, asked, rest)) and self._left > 1
+            ):
+                await asyncio.sleep(0.2)
             ended = [*(why for why in ended if not _is_refusal(why)), again]
         for why in ended:
             if why is not None:

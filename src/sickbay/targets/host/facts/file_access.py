@@ -322,7 +322,12 @@ holds() {
   find_newest "$1" || return
   shift
   [ ! -d "$newest" ] && [ -r "$newest" ] || { echo "hidden $newest"; return; }
-  for text; do grep -qF -e "$text" "$newest" || echo "lacks $text"; done
+  wanted=yes
+  for text; do
+    if [ -z "$text" ]; then wanted=
+    elif [ "$wanted" ]; then grep -qF -e "$text" "$newest" || echo "lacks $text"
+    elif grep -qF -e "$text" "$newest"; then echo "holds $text"; fi
+  done
   echo looked
 }
 """
@@ -330,16 +335,16 @@ holds() {
 
 def _texts(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
     looks = [
-        "holds " + shlex.join((path, *file.holds))
+        "holds " + shlex.join((path, *file.holds, "", *file.lacks))
         for path, file in entry.files.items()
-        if file.holds
+        if file.holds or file.lacks
     ]
     return "\n".join((FIND, _TEXTS, *looks, "echo end", "exit 0")) if looks else None
 
 
 @fact("file_texts", Command(_texts, root=True, grant=GRANT))
 class FileText(Record):
-    """A declared file, and which of the texts that it has to hold it lacks.
+    """A declared file, which of the texts that it has to hold it lacks, and what it holds wrongly.
 
     ``state`` is ``read``, ``missing`` or ``hidden`` (it may not be read).
     """
@@ -347,10 +352,12 @@ class FileText(Record):
     path: str
     state: str
     lacks: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    """Texts that may not be in it."""
 
     @classmethod
     def parse(cls, out: str) -> tuple[FileText, ...]:
-        """Parse the files, each with the texts that it lacks behind it."""
+        """Parse the files, each with the texts that it lacks, or holds wrongly, behind it."""
         if not out:
             raise NotApplicable("the inventory declares no texts that a file has to hold")
         body, end, _ = out.rpartition("end\n")
@@ -365,6 +372,7 @@ class FileText(Record):
             lines[-1].partition(" ")[0] if lines else ""
         )
         lacks = [line[len("lacks ") :] for line in lines if line.startswith("lacks ")]
-        if state is None or len(lacks) < len(lines) - 1:
+        holds = [line[len("holds ") :] for line in lines if line.startswith("holds ")]
+        if state is None or len(lacks) + len(holds) < len(lines) - 1:
             raise ValueError(f"what is told of {path[:80]} cannot be understood")
-        return cls(path=path, state=state, lacks=tuple(lacks))
+        return cls(path=path, state=state, lacks=tuple(lacks), holds=tuple(holds))

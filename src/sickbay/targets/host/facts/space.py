@@ -34,6 +34,10 @@ walk() {{
   [ -z "$said" ] || printf '%s\\n' "$said"
 }}
 room() {{ stat -f -c 'room %S %b' "$1"; }}
+sizes() {{
+  for one in "$1"/* "$1"/.[!.]*; do [ ! -d "$one" ] || [ -L "$one" ] || set -- "$@" "$one"; done
+  shift; [ $# = 0 ] || walk du -skx "$@"
+}}
 """
 
 
@@ -146,15 +150,9 @@ def _trees(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
         quoted, below = shlex.quote(path), shlex.quote(path.rstrip("/"))
         allowed = " -o ".join(f"-path {shlex.quote(place)}" for place in wanted.allowed)
         pruned = f"\\( {allowed} \\) -prune -o" if allowed else ""
-        lines += [
-            f"echo tree {quoted}",
-            f"room {quoted}",
-            f"set --; for one in {below}/* {below}/.[!.]*; do "
-            f'[ -d "$one" ] && [ ! -L "$one" ] && set -- "$@" "$one"; done',
-            '[ $# = 0 ] || walk du -skx "$@"',
-            f"walk find {quoted} -xdev {pruned} -type f -size +{int(wanted.largest) // _KIB}k "
-            "-exec stat -c 'large %b %n' {} +",
-        ]
+        large = f"-type f -size +{int(wanted.largest) // _KIB}k -exec stat -c 'large %b %n' {{}} +"
+        lines.append(f"echo tree {quoted}; room {quoted}; sizes {below}")
+        lines.append(f"walk find {quoted} -xdev {pruned} {large}")
     return "\n".join((*lines, mark("end")))
 
 

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from selftest.unit.host.test_host_parsers import recorded, sectioned, told, value
 from sickbay.errors import Denied, Unsupported
 from sickbay.inventory.host import HostEntry
-from sickbay.targets.host.facts import aws_credentials
-from sickbay.targets.host.facts.aws_credentials import (
+from sickbay.targets.host.facts import aws_logins
+from sickbay.targets.host.facts.aws_logins import (
     AwsCredentials,
     must_be_seen,
     must_tell_their_end,
@@ -37,7 +37,7 @@ EXPIRED, VALID = "2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
 
 def read(text: str, *, profile: str = "default") -> AwsCredentials:
     """What is made of the files of one account."""
-    found = told("aws_credentials", sectioned(**{"0": f"there shop {profile}\n{text}", "end": ""}))
+    found = told("aws_logins", sectioned(**{"0": f"there shop {profile}\n{text}", "end": ""}))
     assert found.gap is None, found.gap
     (one,) = found.value
     assert isinstance(one, AwsCredentials)
@@ -68,9 +68,9 @@ KEYS = (f"id={LASTING_TOLD}", "secret=set")
 SESSION = (f"id={TEMPORARY_TOLD}", "secret=set", "token=set")
 
 
-def test_aws_credentials_debian_hold_a_session_and_keys() -> None:
+def test_aws_logins_debian_hold_a_session_and_keys() -> None:
     """Of the key only its kind and a digest."""
-    role, keys = value("aws_credentials.debian")
+    role, keys = value("aws_logins.debian")
     assert (role.account, role.profile, role.way) == ("medic", "deploy", "session")
     assert role.profile_keys.expires == 4070908800
     assert (keys.way, keys.profile_keys.key[:5]) == ("keys", "AKIA ")
@@ -79,11 +79,11 @@ def test_aws_credentials_debian_hold_a_session_and_keys() -> None:
     assert "FRESH" not in msgspec.json.encode([role, keys]).decode()
 
 
-def test_aws_credentials_that_break_off_are_unreadable() -> None:
+def test_aws_logins_that_break_off_are_unreadable() -> None:
     """What comes last goes before all else."""
-    whole = recorded("aws_credentials.debian")
-    assert told("aws_credentials", whole[: whole.index("==sickbay== end")]).gap is not None
-    assert told("aws_credentials", sectioned(**{"0": "there shop default", "end": ""})).gap is not None  # fmt: skip
+    whole = recorded("aws_logins.debian")
+    assert told("aws_logins", whole[: whole.index("==sickbay== end")]).gap is not None
+    assert told("aws_logins", sectioned(**{"0": "there shop default", "end": ""})).gap is not None  # fmt: skip
 
 
 # ---------------------------------------------------------------------- the script
@@ -104,8 +104,8 @@ def home(tmp_path: Path) -> Path:
 
 
 def printed(home: Path, **wanted: Any) -> str:
-    entry = HostEntry(aws_credentials={"x": {"account": "shop", **wanted}})
-    script = aws_credentials._script(entry, {})
+    entry = HostEntry(aws_logins={"x": {"account": "shop", **wanted}})
+    script = aws_logins._script(entry, {})
     assert script is not None
     done = subprocess.run(
         ["sh", "-c", script], capture_output=True, text=True, check=True, errors="replace",
@@ -158,7 +158,7 @@ def test_aws_script_and_parser_understand_each_other(home: Path) -> None:
     (home / "deploy.env").write_text('AWS_ACCESS_KEY_ID=""\nAWS_SECRET_ACCESS_KEY=\n')
     (home / ".bash_login").write_text("export AWS_ACCESS_KEY_ID=$(pass aws/id)\n")
     out = printed(home, profile="ci", environment=[str(home / "deploy.env")])
-    (one,) = told("aws_credentials", out).value
+    (one,) = told("aws_logins", out).value
     assert one.way == "keys"
     assert one.profile_keys.source == f"{home}/.aws/credentials [ci]"
     assert one.profile_keys.lacks == ""
@@ -177,14 +177,14 @@ def test_aws_script_finds_the_login_by_its_name(home: Path) -> None:
     )
     (home / f".aws/sso/cache/{LOGIN}.json").write_text(f'{{"expiresAt":"{EXPIRED}"}}')
     (home / ".aws/sso/cache/botocore-client-id.json").write_text(f'{{"expiresAt": "{VALID}"}}')
-    (one,) = told("aws_credentials", printed(home, profile="ci")).value
+    (one,) = told("aws_logins", printed(home, profile="ci")).value
     assert one.way == "session"
     assert one.profile_keys.expires == 1767225600
 
 
 def test_aws_account_that_is_not_there_has_nothing(home: Path) -> None:
     """That is a finding."""
-    (one,) = told("aws_credentials", printed(home, account="nobody-of-ours")).value
+    (one,) = told("aws_logins", printed(home, account="nobody-of-ours")).value
     assert not one.exists
     assert lacks(one) == ["account"]
 
@@ -193,7 +193,7 @@ def test_aws_account_that_is_not_there_has_nothing(home: Path) -> None:
 def test_aws_files_that_may_not_be_read_are_hidden(home: Path) -> None:
     """Who may not look has not found that nothing is there."""
     (home / ".aws").chmod(0)
-    (one,) = told("aws_credentials", printed(home)).value
+    (one,) = told("aws_logins", printed(home)).value
     (home / ".aws").chmod(0o700)
     assert f"{home}/.aws/credentials" in one.hidden
 
@@ -241,7 +241,7 @@ def test_aws_profile_is_followed_to_its_keys(text: str, way: str, expires: float
 def test_aws_profiles_that_lead_in_a_circle_are_unreadable() -> None:
     """Two roles, each of the other."""
     text = config("[default]", "role=set", "source_profile=a", "[profile a]", "role=set", "source_profile=default")  # fmt: skip
-    assert told("aws_credentials", sectioned(**{"0": f"there shop default\n{text}", "end": ""})).gap is not None  # fmt: skip
+    assert told("aws_logins", sectioned(**{"0": f"there shop default\n{text}", "end": ""})).gap is not None  # fmt: skip
 
 
 # ---------------------------------------------------------------------- verdicts
@@ -317,9 +317,9 @@ def test_aws_key_that_only_a_shell_knows_is_not_taken_for_the_same() -> None:
     must_tell_their_keys(pair(read(variables(*KEYS))))
 
 
-def test_aws_credentials_are_named_as_declared() -> None:
+def test_aws_logins_are_named_as_declared() -> None:
     """In the inventory's order."""
-    entry = HostEntry(aws_credentials={"a": {"account": "x"}, "b": {"account": "y"}})
+    entry = HostEntry(aws_logins={"a": {"account": "x"}, "b": {"account": "y"}})
     found = (read("cache"), read(credentials(*KEYS)))
     assert [(name, one.way) for name, one in named(entry, found)] == [("a", ""), ("b", "keys")]
 
@@ -331,4 +331,4 @@ def test_aws_credentials_are_named_as_declared() -> None:
 def test_aws_declaration_that_cannot_be_is_refused(broken: dict[str, Any]) -> None:
     """Words that a shell would take for something else are no names."""
     with pytest.raises(ValidationError):
-        HostEntry(aws_credentials={"x": {"account": "shop", **broken}})
+        HostEntry(aws_logins={"x": {"account": "shop", **broken}})

@@ -134,11 +134,11 @@ look() {{
 
 
 def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
-    if not entry.aws_credentials:
+    if not entry.aws_logins:
         return None
     calls = (
         f"{mark(str(number))}; look {shlex.join((one.account, one.profile, *one.environment))}"
-        for number, one in enumerate(entry.aws_credentials.values())
+        for number, one in enumerate(entry.aws_logins.values())
     )
     return "\n".join((_LOOK, *calls, mark("end")))
 
@@ -169,7 +169,7 @@ class KeySet(Record):
         return "session token" if self.key.startswith("ASIA") and not self.has_token else ""
 
 
-@fact("aws_credentials", Command(_script, root=True, grant=_GRANT))
+@fact("aws_logins", Command(_script, root=True, grant=_GRANT))
 class AwsCredentials(Record):
     """What the files of a declared account hold for its profile.
 
@@ -380,7 +380,7 @@ Pairs = Iterable[tuple[str, AwsCredentials]]
 
 def named(entry: HostEntry, found: tuple[AwsCredentials, ...]) -> list[tuple[str, AwsCredentials]]:
     """What was found, by the names of the inventory."""
-    wanted: dict[str, DeclaredAwsCredentials] = entry.aws_credentials
+    wanted: dict[str, DeclaredAwsCredentials] = entry.aws_logins
     return list(zip(wanted, found, strict=True))
 
 
