@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,8 @@ class World:
             done = subprocess.run(
                 [
                     *self.prefix, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                    f"--hosts={self.inventory}", f"--reports-dir={reports}", *options,
+                    f"--hosts={self.inventory}", f"--reports-dir={reports}",
+                    *([f"--history={self.history}"] if self.history.is_dir() else []), *options,
                 ],
                 cwd=ROOT,
                 env={**os.environ, **self.environ},
@@ -74,6 +76,22 @@ class World:
                 if path.is_file()
             }
             return Outcome(diagnosis, snapshot, done.stdout, done.returncode, files)
+
+    @property
+    def history(self) -> Path:
+        """Where the reports of earlier runs lie, where there were any."""
+        return self.inventory.parent / "history"
+
+    def remember(self, *options: str) -> None:
+        """Run the suite, for later runs to compare with."""
+        seen = self.diagnose(*options)
+        run = self.history / f"{len(list(self.history.glob('*'))):03}"
+        run.mkdir(parents=True)
+        (run / "snapshot.json").write_bytes(seen.snapshot)
+
+    def forget(self) -> None:
+        """Have no history any more."""
+        shutil.rmtree(self.history)
 
 
 def record(name: str, snapshot: bytes) -> None:

@@ -358,10 +358,13 @@ def opened() -> Iterator[World]:
         hosts.settle()
         inventory = folder / "hosts.yaml"
         shutil.copy(SETTINGS / "inventory.yaml", inventory)
-        yield World(
+        parts: dict[str, object] = {
+            "hosts": hosts, "app1": hosts.app1, "db1": hosts.db1, "inventory": inventory,
+        }  # fmt: skip
+        world = parts["world"] = World(
             name="hosts",
             inventory=inventory,
-            parts={"hosts": hosts, "app1": hosts.app1, "db1": hosts.db1, "inventory": inventory},
+            parts=parts,
             environ={
                 "HOME": str(hosts.home),
                 "LAB_DSN": hosts.dsn(),
@@ -372,6 +375,7 @@ def opened() -> Iterator[World]:
             },
             prefix=hosts.network.prefix,
         )
+        yield world
 
 
 def _chrony(root: Path, settings: str) -> None:

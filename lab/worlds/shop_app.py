@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,7 @@ DATA = Path("/var/lib/shop/heartbeat")
 DATABASE = ("192.0.2.12", 5432)
 CACHE = ("192.0.2.12", 6379)
 SIZE = 256 * 1024
+LEAK = 300_000
 
 
 def write_data() -> None:
@@ -61,6 +63,14 @@ class Handler(BaseHTTPRequestHandler):
         """The proxy in front keeps the access log."""
 
 
+def leak() -> None:
+    """Keep ever more, as a cache without bounds does."""
+    kept = []
+    while True:
+        kept.append(bytearray(os.urandom(LEAK)))
+        time.sleep(0.5)
+
+
 def check(settings: Path) -> None:
     """Say whether the settings could be used, as ``--check`` of many servers does."""
     server = tomllib.loads(settings.read_text())["server"]
@@ -78,6 +88,8 @@ def main() -> None:
     print("shop is up", file=sys.stderr)
     for _ in range(int(os.environ.get("SHOP_THREADS", "0"))):
         threading.Thread(target=threading.Event().wait, daemon=True).start()
+    if "SHOP_LEAK" in os.environ:
+        threading.Thread(target=leak, daemon=True).start()
     size = int(os.environ.get("SHOP_POOL", "0"))
     Handler.pool = [socket.create_connection(CACHE) for _ in range(size)]
     ThreadingHTTPServer(("127.0.0.1", 8000), Handler).serve_forever()

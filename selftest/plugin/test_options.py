@@ -65,7 +65,7 @@ def test_help_teaches_the_options_in_one_group(site: pytest.Pytester) -> None:
     result = site.runpytest("--help")
     group = said(result).partition("sickbay: infrastructure health")[2].partition("\n\n")[0]
     for part in ("--hosts=NAME", "local", "ssh://user@host:22", "--limit='db*,!db2'", "--deadline=90s",
-                 "--active", "--replay=reports/latest/snapshot.json", "--reports-dir"):  # fmt: skip
+                 "--active", "--replay=reports/latest/snapshot.json", "--reports-dir", "--history"):  # fmt: skip
         assert part in group
 
 
@@ -115,6 +115,7 @@ redis:
         (["--replay=test_health.py"], "not a snapshot that can be replayed"),
         (["--replay=x.json", "--hosts=prod"], "--replay brings its own inventory"),
         (["--reports-dir=test_health.py"], "--reports-dir: test_health.py is not a directory"),
+        (["--history=none"], "--history: there is no directory none"),
         (["--connection=ssh"], "--connection=ssh needs hosts"),
     ],
 )

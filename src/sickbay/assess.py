@@ -20,7 +20,7 @@ from sickbay.symptoms import Cause, Symptom
 from sickbay.targets.kinds import known_facts
 from sickbay.targets.probe import Gap
 
-AMBIENT = ("target", "declared", "limits", "contact", "now")
+AMBIENT = ("target", "declared", "limits", "contact", "now", "history")
 """What a test may ask for beside facts."""
 MOST_ROWS = 20
 """Evidence rows kept per finding; the worst come first, and the report says how many more there are."""
@@ -158,6 +158,7 @@ class Assessor:
             "declared": target.entry,
             "limits": target.limits,
             "now": self.snapshot.taken,
+            "history": self.snapshot.earlier.get(target.name, ()),
         }
         return values[name]
 

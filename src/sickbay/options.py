@@ -46,6 +46,7 @@ _DEADLINE = """how long observing all targets may take (default: 60 s); the inve
 _ACTIVE = "also run the probes that may have a side effect (marker: active); all others only read"
 _REPLAY = """judge an earlier run's snapshot again, contacting nothing
 - --replay=reports/latest/snapshot.json"""
+_HISTORY = "reports of earlier runs, to compare with (default: the folder of --reports-dir)"
 _REPORTS = "where reports go: DIR/<time>/ and DIR/latest (default: reports)"
 
 
@@ -57,6 +58,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--active", action="store_true", help=_ACTIVE)
     group.addoption("--replay", metavar="SNAPSHOT", help=_REPLAY)
     group.addoption("--reports-dir", metavar="DIR", default="reports", help=_REPORTS)
+    group.addoption("--history", metavar="DIR", help=_HISTORY)
 
 
 def new_run(config: pytest.Config) -> RunState:
@@ -91,7 +93,17 @@ def new_run(config: pytest.Config) -> RunState:
         options={name: value for name, value in options.items() if value},
         replayed=snapshot,
         shared=Path(shared) if shared else None,
+        history=_history(config, reports),
     )
+
+
+def _history(config: pytest.Config, reports: Path) -> Path:
+    if (given := config.getoption("history")) is None:
+        return reports
+    folder: Path = config.invocation_params.dir / given
+    if not folder.is_dir():
+        raise UsageError(f"--history: there is no directory {given}")
+    return folder
 
 
 def selector(config: pytest.Config) -> Selector:

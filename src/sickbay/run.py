@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from sickbay import history
 from sickbay import snapshot as snapshots
 from sickbay.assess import Assessor, Verdict
 from sickbay.diagnosis import Diagnosis, Run, diagnose, without_secrets
@@ -43,6 +44,8 @@ class RunState:
     replayed: Snapshot | None = None
     shared: Path | None = None
     """Folder through which the workers of pytest-xdist share one observation."""
+    history: Path | None = None
+    """Folder of earlier runs' reports, for tests that compare with them."""
 
     checks: list[Check] = field(default_factory=list)
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
@@ -103,12 +106,18 @@ class RunState:
         elif self.shared is not None:
             self.snapshot = self._shared_snapshot(self.shared)
         else:
-            self.snapshot = self.observatory.observe(
-                self.plan(), deadline=self.deadline, progress=progress
-            )
+            self.snapshot = self._observed(progress)
         pairs = [(c.symptom.id, c.target.name) for c in self.checks if c.symptom]
         symptoms = [c.symptom for c in self.checks if c.symptom]
         self.assessor = Assessor(self.inventory, self.snapshot, symptoms, pairs)
+
+    def _observed(self, progress: Progress | None = None) -> Snapshot:
+        seen = self.observatory.observe(self.plan(), deadline=self.deadline, progress=progress)
+        if self.history is None or not any("history" in check.needs for check in self.checks):
+            return seen
+        return msgspec.structs.replace(
+            seen, earlier=history.read(self.history, self.inventory.name)
+        )
 
     def _shared_snapshot(self, folder: Path) -> Snapshot:
         """The first worker to come observes; the others wait for it and read what it saw."""
@@ -117,7 +126,7 @@ class RunState:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not kept.exists():
                 (folder / "selected").write_text(str(self.selected))
-                seen = self.observatory.observe(self.plan(), deadline=self.deadline)
+                seen = self._observed()
                 fresh = folder / "snapshot.new"
                 snapshots.save(fresh, self.inventory, seen, self.redactor)
                 fresh.rename(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,22 @@ class TargetState(Record):
     seconds: float = 0.0
 
 
+class Earlier(Record):
+    """Facts of a target in an earlier run, by their names; those that could not be had are not there."""
+
+    taken: datetime
+    facts: dict[str, Any]
+
+
 class Snapshot(Record):
-    """The state of every observed target at the moment ``taken``."""
+    """The state of every observed target at the moment ``taken``.
+
+    ``earlier`` is what earlier runs saw of it, the oldest first, where a test asks for that.
+    """
 
     taken: datetime
     states: dict[str, TargetState]
+    earlier: dict[str, tuple[Earlier, ...]] = {}
 
 
 class _SavedTarget(Record):
@@ -42,6 +54,7 @@ class _SavedTarget(Record):
     entry: dict[str, Any]
     limits: dict[str, tuple[float, str]]
     state: TargetState | None = None
+    earlier: tuple[Earlier, ...] = ()
 
 
 class _Version(Record):
@@ -75,6 +88,7 @@ def save(path: Path, inventory: Inventory, snapshot: Snapshot, redactor: Redacto
                     for limit in type(target.limits).model_fields
                 },
                 state=snapshot.states.get(name),
+                earlier=snapshot.earlier.get(name, ()),
             )
             for name, target in inventory.targets.items()
             if name != OWN_NAME
@@ -108,7 +122,40 @@ def load(path: Path) -> tuple[Inventory, Snapshot]:
         waiver_sources=tuple(saved.waiver_sources),
     ).with_own_target()
     states = {name: _decoded(t.state) for name, t in saved.targets.items() if t.state}
-    return inventory, Snapshot(taken=saved.taken, states=states)
+    past = {name: tuple(map(_typed_earlier, t.earlier)) for name, t in saved.targets.items()}
+    return inventory, Snapshot(taken=saved.taken, states=states, earlier=past)
+
+
+def earlier(path: Path, inventory: str, facts: Iterable[str]) -> dict[str, Earlier]:
+    """These facts of each target in a saved run of an inventory; none where it is of another.
+
+    UsageError when the file is none of ours.
+    """
+    saved = _read(path)
+    if saved.inventory != inventory:
+        return {}
+    found = {}
+    for name, target in saved.targets.items():
+        known = target.state.facts if target.state else {}
+        values = {
+            fact: known[fact].value
+            for fact in facts
+            if fact in known and known[fact].value is not None
+        }
+        found[name] = _typed_earlier(Earlier(taken=saved.taken, facts=values))
+    return found
+
+
+def _typed_earlier(seen: Earlier) -> Earlier:
+    specs = known_facts()
+    typed = {
+        name: _typed(Observation(value=value), specs[name].shape).value
+        for name, value in seen.facts.items()
+        if name in specs
+    }
+    return Earlier(
+        taken=seen.taken, facts={name: value for name, value in typed.items() if value is not None}
+    )
 
 
 def _read(path: Path) -> _Saved:

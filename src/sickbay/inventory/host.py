@@ -107,6 +107,12 @@ class HostLimits(Limits):
     command_delay: Duration = limit("2 s", "how much longer than it should a command may take")
     commit_charge: Fraction = limit("100 %", "memory promised to programs, of memory and swap")
     unit_memory_used: Fraction = limit("90 %", "memory of a unit, of its own limit")
+    memory_growth: Fraction = limit(
+        "10 %", "growth of a service's memory over the runs that are compared, if it never fell"
+    )
+    memory_growth_span: Duration = limit(
+        "1 h", "time over which runs have to be spread to tell of a service's memory"
+    )
     disk_busy: Fraction = limit("90 %", "share of the time in which a disk is at work")
     disk_wait: Duration = limit("50 ms", "mean time that one operation of a disk takes")
     interface_errors: Fraction = limit("0.1 %", "packets with errors or dropped, of all")
