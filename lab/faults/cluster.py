@@ -17,9 +17,10 @@ from typing import Any
 
 from lab.fault import fault
 from lab.kubernetes import Cluster, ControlPlane, manifests
-from lab.worlds.cluster import address_ingress
+from lab.worlds.cluster import METRICS, USAGE, address_ingress
 
 REPORTED = "real, but for what a kubelet reports: its statuses are written by the lab"
+METERED = "a resource of the lab's own stands for the metrics server, which needs kubelets to ask"
 SHOP = "shop"
 HOURS = dt.timedelta(hours=3)
 _UNTIL_OVERDUE = 2.1
@@ -188,6 +189,37 @@ def node_drowns(cluster: Cluster) -> Iterator[None]:
     cluster.node_condition("node2", "Ready", "False")
     yield
     cluster.node_healthy("node2")
+
+
+def _used(cluster: Cluster, **usage: str) -> Iterator[None]:
+    """What the metrics server tells of node1."""
+    cluster.patch(METRICS, None, "node1", {"usage": USAGE | usage})
+    yield
+    cluster.patch(METRICS, None, "node1", {"usage": USAGE})
+
+
+@fault(
+    "kubernetes.node-busy",
+    on=SHOP,
+    cause="memory is nearly used up",
+    proves=["neurallog:cluster-unhealthy/node-usage-headroom"],
+    how=METERED,
+)
+def node_is_out_of_memory_soon(cluster: Cluster) -> Iterator[None]:
+    """95 % of it."""
+    yield from _used(cluster, memory="15564Mi")
+
+
+@fault(
+    "kubernetes.node-busy",
+    on=SHOP,
+    cause="the CPUs are nearly used up",
+    proves=["neurallog:cluster-unhealthy/node-usage-headroom"],
+    how=METERED,
+)
+def node_has_no_cpu_left(cluster: Cluster) -> Iterator[None]:
+    """3.9 of 4 cores."""
+    yield from _used(cluster, cpu="3900m")
 
 
 @fault(

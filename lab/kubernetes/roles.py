@@ -15,6 +15,7 @@ _READABLE = {
     "coordination.k8s.io": "leases",
     "discovery.k8s.io": "endpointslices",
     "events.k8s.io": "events",
+    "metrics.k8s.io": "nodes",
     "networking.k8s.io": "ingresses networkpolicies",
     "policy": "poddisruptionbudgets",
     "storage.k8s.io": "storageclasses",

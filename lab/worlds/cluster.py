@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
-from lab.kubernetes import Cluster, ControlPlane, furnish
+from lab.kubernetes import ApiError, Cluster, ControlPlane, furnish
 from lab.world import World
 
 # Waits are lowered, because a fault that is a second old has to show; all else is as shipped. The
@@ -25,6 +27,11 @@ clusters:
     workloads: {{shop/api: 2, shop/worker: 1}}
 """
 
+METRICS = "apis/metrics.k8s.io/v1beta1/nodes"
+USAGE = {"cpu": "400m", "memory": "4Gi"}
+"""Of each node; a tenth of its CPUs, a quarter of its memory."""
+_PATIENCE = 30.0
+
 
 @contextmanager
 def opened() -> Iterator[World]:
@@ -36,6 +43,7 @@ def opened() -> Iterator[World]:
     with ControlPlane() as plane, tempfile.TemporaryDirectory(prefix="sickbay-cluster-") as folder:
         furnish(plane.cluster)
         publish(plane.cluster)
+        measure(plane.cluster)
         inventory = Path(folder) / "cluster.yaml"
         inventory.write_text(_INVENTORY.format(kubeconfig=plane.kubeconfig_for("sickbay")))
         parts = {"cluster": plane.cluster, "plane": plane, "inventory": inventory}
@@ -56,3 +64,46 @@ def address_ingress(cluster: Cluster, *addresses: str) -> None:
     """What an ingress controller reports: where the ingress is reached."""
     given = [{"ip": address} for address in addresses or ("192.0.2.80",)]
     cluster.patch_status("ingresses", "shop", "public", {"loadBalancer": {"ingress": given}})
+
+
+def measure(cluster: Cluster) -> None:
+    """What a metrics server tells of the nodes, served as a resource of its group and kind.
+
+    A metrics server asks kubelets, which the lab has none of.
+    """
+    group, names = "metrics.k8s.io", {"plural": "nodes", "kind": "NodeMetrics"}
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1beta1", "served": True, "storage": True}
+    cluster.create(
+        "customresourcedefinitions",
+        {
+            "metadata": {
+                "name": f"nodes.{group}",
+                "annotations": {"api-approved.kubernetes.io": "unapproved, of the lab alone"},
+            },
+            "spec": {
+                "group": group,
+                "scope": "Cluster",
+                "names": names,
+                "versions": [version | {"schema": {"openAPIV3Schema": schema}}],
+            },
+        },
+    )
+    for node in cluster.all("nodes"):
+        metrics = {"apiVersion": f"{group}/v1beta1", "kind": "NodeMetrics", "usage": USAGE}
+        body = {**metrics, "metadata": {"name": node["metadata"]["name"]}}
+        _when_served(lambda body=body: cluster.create(METRICS, body))  # type: ignore[misc]
+
+
+def _when_served(create: Callable[[], object]) -> None:
+    """The API server needs a moment until it serves a resource that it was just told of."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            create()
+        except ApiError as refused:
+            if refused.status != HTTPStatus.NOT_FOUND or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return

@@ -10,6 +10,7 @@ from sickbay.inventory.kubernetes import KubernetesEntry, KubernetesLimits
 from sickbay.judge import offenders, worst
 from sickbay.symptoms import symptom
 from sickbay.targets.kubernetes.facts.api_server import ApiServer
+from sickbay.targets.kubernetes.facts.node_use import NodeShare, NodeUse, node_shares
 from sickbay.targets.kubernetes.facts.nodes import Node
 from sickbay.targets.kubernetes.facts.pods import Pod
 
@@ -223,3 +224,45 @@ def one_large_pod(nodes: tuple[Node, ...], pods: tuple[Pod, ...]) -> object:
 )
 def others_cordoned(nodes: tuple[Node, ...]) -> object:
     return [node for node in nodes if node.cordoned]
+
+
+@symptom(
+    "kubernetes.node-busy",
+    severity="critical",
+    layer="infra",
+    signals=["neurallog:cluster-unhealthy/node-usage-headroom"],
+)
+def test_nodes_have_headroom(
+    nodes: tuple[Node, ...], node_use: tuple[NodeUse, ...], limits: KubernetesLimits
+) -> None:
+    """A node is nearly used up: its pods wait for CPU, or are evicted for memory."""
+    assert worst(node_shares(nodes, node_use), "used_fraction") < limits.node_used
+
+
+def _busy(
+    nodes: tuple[Node, ...], use: tuple[NodeUse, ...], limits: KubernetesLimits, resource: str
+) -> list[NodeShare]:
+    shares = node_shares(nodes, use)
+    return [
+        one for one in shares if one.resource == resource and one.used_fraction >= limits.node_used
+    ]
+
+
+@test_nodes_have_headroom.cause(
+    "memory is nearly used up",
+    remedy="kubectl top pods -A --sort-by=memory shows whose: bound it (limits), move it, or add a node.",
+)
+def memory_used_up(
+    nodes: tuple[Node, ...], node_use: tuple[NodeUse, ...], limits: KubernetesLimits
+) -> object:
+    return _busy(nodes, node_use, limits, "memory")
+
+
+@test_nodes_have_headroom.cause(
+    "the CPUs are nearly used up",
+    remedy="kubectl top pods -A --sort-by=cpu shows whose: spread it (requests), or add a node.",
+)
+def cpu_used_up(
+    nodes: tuple[Node, ...], node_use: tuple[NodeUse, ...], limits: KubernetesLimits
+) -> object:
+    return _busy(nodes, node_use, limits, "cpu")

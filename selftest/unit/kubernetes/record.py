@@ -13,13 +13,18 @@ import time
 from pathlib import Path
 
 from lab.kubernetes import ControlPlane, furnish, manifests
-from lab.worlds.cluster import publish
+from lab.worlds.cluster import measure, publish
 from sickbay.targets.kinds import known_facts
 from sickbay.targets.kubernetes.listing import Document, Listing
 
 DATA = Path(__file__).with_name("data")
 PAGE = 3
 """Objects a page, so that a small cluster has several."""
+
+
+def stem(listing: Listing) -> str:
+    """What the files of a listing are called; nodes are there twice."""
+    return listing.resource if not listing.optional else f"metrics-{listing.resource}"
 
 
 def main() -> None:
@@ -44,6 +49,7 @@ def _furnish(plane: ControlPlane) -> None:
     cluster = plane.cluster
     furnish(cluster)
     publish(cluster)
+    measure(cluster)
     image = "registry.example.com/agent:3"
     cluster.create("daemonsets", manifests.workload("shop", "agent", image))
     more = {"replicas": 1, "serviceName": "db"}
@@ -60,13 +66,13 @@ def _furnish(plane: ControlPlane) -> None:
 
 
 def _record(plane: ControlPlane, listing: Listing) -> None:
-    for stale in DATA.glob(f"{listing.resource}-*.json"):
+    for stale in DATA.glob(f"{stem(listing)}-*.json"):
         stale.unlink()
     query, number = {"limit": str(PAGE), "fieldSelector": listing.fields}, 0
     while number == 0 or query.get("continue"):
         body = plane.cluster.request("GET", listing.paths(())[0], query=query)
         number += 1
-        (DATA / f"{listing.resource}-{number}.json").write_bytes(body)
+        (DATA / f"{stem(listing)}-{number}.json").write_bytes(body)
         query["continue"] = json.loads(body)["metadata"].get("continue", "")
 
 

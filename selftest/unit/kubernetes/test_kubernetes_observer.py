@@ -41,7 +41,7 @@ GONE = b'{"kind": "Status", "message": "The provided continue parameter is too o
 
 def recorded(path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
     """What the lab's server said, page after page."""
-    name = path.rpartition("/")[2]
+    name = ("metrics-" if "metrics.k8s.io" in path else "") + path.rpartition("/")[2]
     if (text := DATA / f"{name}.txt").exists():
         return 200, text.read_bytes()
     found = sorted(DATA.glob(f"{name}-*.json"))
@@ -209,6 +209,28 @@ def test_list_that_cannot_be_had_says_why(
     assert gap.reason == reason
     assert words in gap.detail
     assert state.facts["nodes"].value
+
+
+def test_resource_that_many_clusters_do_without_is_not_missed(tmp_path: Path) -> None:
+    """A cluster without a metrics server is not ill; one that forbids to ask it is not seen."""
+    answers = {
+        404: b"404 page not found\n",
+        403: FORBIDDEN,
+        503: b'{"kind": "Status", "message": "the server is currently unable to handle the request"}',
+    }
+    found = {}
+    for status, body in answers.items():
+
+        def answer(
+            path: str, query: dict[str, list[str]], told: tuple[int, bytes] = (status, body)
+        ) -> tuple[int, bytes]:
+            return told if "metrics.k8s.io" in path else recorded(path, query)
+
+        with _api_server(answer) as (port, _):
+            found[status] = _look(tmp_path, port, "node_use").facts["node_use"]
+    assert found[404].absent == "the cluster has no metrics server"
+    gaps = {status: one.gap.reason for status, one in found.items() if one.gap is not None}
+    assert gaps == {403: "denied", 503: "unreachable"}
 
 
 def test_login_that_is_refused_says_so(tmp_path: Path) -> None:

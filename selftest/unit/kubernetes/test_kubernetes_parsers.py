@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from selftest.unit.kubernetes.record import stem
 from sickbay.errors import NotApplicable
 from sickbay.facts import FactSpec
 from sickbay.targets.kinds import known_facts
+from sickbay.targets.kubernetes.facts.node_use import node_shares
 from sickbay.targets.kubernetes.listing import Document, Listing
 
 DATA = Path(__file__).with_name("data")
@@ -21,7 +23,7 @@ LISTED = {name: spec for name, spec in FACTS.items() if isinstance(spec.request,
 
 def pages(request: Listing) -> list[bytes]:
     """The recorded pages of a list, in their order."""
-    return [path.read_bytes() for path in sorted(DATA.glob(f"{request.resource}-*.json"))]
+    return [path.read_bytes() for path in sorted(DATA.glob(f"{stem(request)}-*.json"))]
 
 
 def _raw(spec: FactSpec) -> Any:
@@ -53,6 +55,16 @@ def test_pods_tell_why_they_do_not_run() -> None:
     waiting = [pod for pod in _parsed("pods").values() if pod.unscheduled]
     assert len(waiting) == 1
     assert "Insufficient cpu" in waiting[0].unscheduled
+
+
+def test_node_use_is_told_of_every_node() -> None:
+    """In cores and bytes, to be held against what pods may have."""
+    use, nodes = tuple(_parsed("node_use").values()), tuple(_parsed("nodes").values())
+    assert [(one.cpu, one.memory) for one in use] == [(0.4, 4 * 2**30)] * 3
+    shares = node_shares(nodes, use)
+    assert {(one.resource, one.used_fraction) for one in shares} == {("cpu", 0.1), ("memory", 0.25)}
+    with pytest.raises(NotApplicable):
+        node_shares(nodes, ())
 
 
 def test_nodes_tell_their_conditions() -> None:
@@ -197,6 +209,7 @@ WRONG: dict[str, dict[str, Any]] = {
         "metadata.deletionTimestamp": "soon",
         "spec.containers.0.resources.requests.cpu": "1e999",
     },
+    "node_use": {"usage.cpu": "much", "usage": None},
     "nodes": {"status.allocatable.cpu": "many", "spec.unschedulable": "yes", "status": []},
     "deployments": {"status.availableReplicas": "2", "spec.replicas": 2.5, "spec": 1},
     "stateful_sets": {"status.readyReplicas": True},

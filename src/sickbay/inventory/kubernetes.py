@@ -26,6 +26,7 @@ class KubernetesLimits(Limits):
     node_requested: Fraction = limit(
         "85 %", "share of a node's CPU or memory that pods may have requested"
     )
+    node_used: Fraction = limit("80 %", "share of a node's CPU or memory that is in use")
     kubelet_skew: Count = limit(0, "minor versions that the nodes' kubelets may lie apart")
     lease_age: Duration = limit(
         "60 s", "how long ago scheduler and controller manager may have renewed their leases"

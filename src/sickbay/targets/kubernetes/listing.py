@@ -18,7 +18,8 @@ class Listing:
 
     ``group`` is the API group and version (``v1``, ``apps/v1``); ``resource`` the plural name;
     ``namespace`` the one namespace in which it is looked for, whatever the inventory says;
-    ``fields`` a field selector. Several facts may come from the same listing: it is asked for once.
+    ``fields`` a field selector; ``optional`` is what a cluster lacks that does not serve it, where many
+    do without. Several facts may come from the same listing: it is asked for once.
     """
 
     kind: ClassVar = "kubernetes"
@@ -28,6 +29,7 @@ class Listing:
     namespaced: bool = True
     namespace: str = ""
     fields: str = ""
+    optional: str = ""
     after: tuple[str, ...] = ()
 
     def paths(self, namespaces: Iterable[str]) -> list[str]:

@@ -21,7 +21,7 @@ from urllib3 import exceptions as http
 from sickbay.errors import Denied, Missing, TimedOut, Unreachable, Unreadable, Unsupported
 from sickbay.inventory.kubernetes import KubernetesEntry
 from sickbay.targets.kubernetes.listing import READINESS, VERSION, Document, Listing
-from sickbay.targets.probe import Probe
+from sickbay.targets.probe import Observation, Probe
 from sickbay.targets.threads import in_thread
 
 PAGE = 500
@@ -101,8 +101,12 @@ def _have(server: _Server, probe: Probe, request: Listing | Document) -> None:
             paths = request.paths(entry.namespaces)
             raw = [page for path in paths for page in server.pages(path, request)]
     except Missing as missing:
+        lacks = request.optional if isinstance(request, Listing) else ""
         for spec in specs:
-            probe.miss(spec, missing)
+            if lacks and isinstance(missing, Unsupported):
+                probe.observations[spec.name] = Observation(absent=f"the cluster has no {lacks}")
+            else:
+                probe.miss(spec, missing)
         return
     for spec in specs:
         probe.answer(spec, raw)
