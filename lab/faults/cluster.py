@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from lab.certificates import Authority, Identity
 from lab.fault import fault
+from lab.front import ADDRESS
 from lab.kubernetes import Cluster, ControlPlane, manifests
-from lab.worlds.cluster import METRICS, USAGE, address_ingress
+from lab.worlds.cluster import METRICS, USAGE, address_ingress, issue
 
 REPORTED = "real, but for what a kubelet reports: its statuses are written by the lab"
 METERED = "a resource of the lab's own stands for the metrics server, which needs kubelets to ask"
@@ -1325,3 +1327,32 @@ def mount_fails_now_and_then(cluster: Cluster) -> Iterator[None]:
     cluster.warn(SHOP, "Pod", pod["metadata"]["name"], "FailedMount", told, count=12)
     yield
     cluster.forget_events(SHOP)
+
+
+@fault(
+    "endpoint.certificate-not-issued-one",
+    on="front",
+    cause="it was renewed, and what serves it has not read it again",
+    proves=["neurallog:certificate-problems/served-is-issued-one"],
+)
+def certificate_was_renewed_and_not_loaded(
+    cluster: Cluster, authority: Authority, identity: Identity
+) -> Iterator[None]:
+    """The Secret holds a new one."""
+    issue(cluster, authority.server(ADDRESS, starts_in=-dt.timedelta(minutes=1)))
+    yield
+    issue(cluster, identity)
+
+
+@fault(
+    "endpoint.certificate-not-issued-one",
+    on="front",
+    cause="something else serves another certificate for the name",
+)
+def front_has_a_certificate_of_its_own(
+    cluster: Cluster, authority: Authority, identity: Identity
+) -> Iterator[None]:
+    """It was given one by hand, later than the cluster's was issued."""
+    issue(cluster, authority.server(ADDRESS, starts_in=-dt.timedelta(days=4000)))
+    yield
+    issue(cluster, identity)

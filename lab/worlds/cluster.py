@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
+from lab.certificates import Authority, Identity
+from lab.front import ADDRESS, front
 from lab.kubernetes import ApiError, Cluster, ControlPlane, furnish
+from lab.kubernetes.roles import FRONT
 from lab.world import World
 
 # Waits are lowered, because a fault that is a second old has to show; all else is as shipped. The
@@ -25,6 +29,12 @@ clusters:
   shop:
     kubeconfig: {kubeconfig}
     workloads: {{shop/api: 2, shop/worker: 1}}
+    certificates: [shop/{secret}]
+endpoints:
+  front:
+    url: https://127.0.0.1:{port}/
+    runs_on: shop
+    ca_file: {authority}
 """
 
 METRICS = "apis/metrics.k8s.io/v1beta1/nodes"
@@ -40,13 +50,29 @@ def opened() -> Iterator[World]:
     Parts: ``cluster``, whose objects faults break; ``plane``, whose servers they stop; and
     ``inventory``, the file that says what has to be there.
     """
-    with ControlPlane() as plane, tempfile.TemporaryDirectory(prefix="sickbay-cluster-") as folder:
+    with ExitStack() as stack:
+        plane = stack.enter_context(ControlPlane())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sickbay-cluster-")))
         furnish(plane.cluster)
         publish(plane.cluster)
         measure(plane.cluster)
-        inventory = Path(folder) / "cluster.yaml"
-        inventory.write_text(_INVENTORY.format(kubeconfig=plane.kubeconfig_for("sickbay")))
-        parts = {"cluster": plane.cluster, "plane": plane, "inventory": inventory}
+        trusted = Authority("Sickbay lab authority")
+        identity = trusted.server(ADDRESS)
+        issue(plane.cluster, identity)
+        (folder / "authority.pem").write_bytes(trusted.certificate)
+        inventory = folder / "cluster.yaml"
+        inventory.write_text(
+            _INVENTORY.format(
+                kubeconfig=plane.kubeconfig_for("sickbay"),
+                secret=FRONT,
+                port=stack.enter_context(front(identity, folder)),
+                authority=folder / "authority.pem",
+            )
+        )
+        parts = {
+            "cluster": plane.cluster, "plane": plane, "inventory": inventory,
+            "authority": trusted, "identity": identity,
+        }  # fmt: skip
         yield World("cluster", inventory, parts)
 
 
@@ -64,6 +90,17 @@ def address_ingress(cluster: Cluster, *addresses: str) -> None:
     """What an ingress controller reports: where the ingress is reached."""
     given = [{"ip": address} for address in addresses or ("192.0.2.80",)]
     cluster.patch_status("ingresses", "shop", "public", {"loadBalancer": {"ingress": given}})
+
+
+def issue(cluster: Cluster, identity: Identity) -> None:
+    """Keep a certificate and its key in the Secret of the front, as cert-manager does."""
+    pair = {"tls.crt": identity.certificate, "tls.key": identity.key}
+    data = {name: base64.b64encode(pem).decode() for name, pem in pair.items()}
+    if cluster.find("secrets", "shop", FRONT):
+        cluster.patch("secrets", "shop", FRONT, {"data": data})
+    else:
+        meta = {"name": FRONT, "namespace": "shop"}
+        cluster.create("secrets", {"metadata": meta, "type": "kubernetes.io/tls", "data": data})
 
 
 def measure(cluster: Cluster) -> None:

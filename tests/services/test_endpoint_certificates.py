@@ -9,6 +9,7 @@ from sickbay.judge import least, offenders
 from sickbay.symptoms import symptom
 from sickbay.targets.endpoint.facts.tls import Certificate
 from sickbay.targets.host.facts.certificate_files import CertificateFile
+from sickbay.targets.kubernetes.facts.issued import IssuedCertificate, served_certificates
 
 _UNTRUSTED = frozenset(("untrusted", "self-signed", "not-yet-valid", "no-handshake"))
 _OUTDATED = frozenset(("SSLv3", "TLSv1", "TLSv1.1"))
@@ -158,3 +159,38 @@ def test_protocol_is_current(certificates: tuple[Certificate, ...]) -> None:
 )
 def nothing_newer(certificates: tuple[Certificate, ...]) -> object:
     return [one for one in certificates if one.protocol in _OUTDATED]
+
+
+@symptom(
+    "endpoint.certificate-not-issued-one",
+    severity="critical",
+    layer="infra",
+    signals=["neurallog:certificate-problems/served-is-issued-one"],
+)
+def test_certificate_is_the_one_that_the_cluster_issued(
+    certificates: tuple[Certificate, ...], issued_certificates: tuple[IssuedCertificate, ...]
+) -> None:
+    """What was renewed does not reach the clients: they will be refused when the old one ends."""
+    served = served_certificates(certificates, issued_certificates)
+    assert offenders(served, lambda one: not one.same) == ()
+
+
+@test_certificate_is_the_one_that_the_cluster_issued.cause(
+    "it was renewed, and what serves it has not read it again",
+    remedy="Reload or restart what terminates TLS (kubectl rollout restart), and let it watch the Secret.",
+)
+def not_read_again(
+    certificates: tuple[Certificate, ...], issued_certificates: tuple[IssuedCertificate, ...]
+) -> object:
+    return [one for one in served_certificates(certificates, issued_certificates) if one.is_older]
+
+
+@test_certificate_is_the_one_that_the_cluster_issued.cause(
+    "something else serves another certificate for the name",
+    remedy="See which ingress, balancer or content network answers for the name, and what it was given.",
+)
+def other_server(
+    certificates: tuple[Certificate, ...], issued_certificates: tuple[IssuedCertificate, ...]
+) -> object:
+    served = served_certificates(certificates, issued_certificates)
+    return [one for one in served if not one.same and not one.is_older]

@@ -153,6 +153,7 @@ def test_system_of_the_catalogue_has_an_inventory_that_loads(system: str) -> Non
         else "https://h" if "PUBLIC" in name
         else "10.0.0.1" if "BALANCER" in name
         else "/srv" if re.search("BACKUPS|CHECKOUT|ARCHIVE|DATA$", name)
+        else "system/tls" if "CERTIFICATE" in name
         else "1" if "GPUS" in name
         else "abcdefgh"
         for name in variables

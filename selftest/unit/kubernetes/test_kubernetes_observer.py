@@ -233,6 +233,50 @@ def test_resource_that_many_clusters_do_without_is_not_missed(tmp_path: Path) ->
     assert gaps == {403: "denied", 503: "unreachable"}
 
 
+SECRET = b'{"kind": "Secret", "data": {"tls.crt": "%s", "tls.key": "c4n4ry-of-a-key"}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason", "words"),
+    [
+        (403, FORBIDDEN, "denied", "resourceNames: [tls]"),
+        (200, SECRET % b"!", "unreadable", ""),
+        (200, b'{"kind": "Secret", "data": ["c4n4ry"]}', "unreadable", "shop/tls"),
+        (200, b"<html>", "unreadable", "not a Kubernetes API server"),
+    ],
+)
+def test_certificate_of_a_secret_that_cannot_be_had_says_why(
+    tmp_path: Path, status: int, body: bytes, reason: str, words: str
+) -> None:
+    """And never shows what else the Secret holds."""
+
+    def answer(path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        return (status, body) if "/secrets/" in path else recorded(path, query)
+
+    with _api_server(answer) as (port, _):
+        state = _look(tmp_path, port, "issued_certificates", certificates=["shop/tls"])
+    gap = state.facts["issued_certificates"].gap
+    assert gap is not None
+    assert gap.reason == reason
+    assert "c4n4ry" not in gap.detail
+    assert words in gap.detail + gap.remedy
+
+
+def test_secret_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+    """As are those without a certificate; only the named ones are asked for."""
+
+    def answer(path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        if path.endswith("/secrets/gone"):
+            return 404, b'{"kind": "Status", "message": "not found"}'
+        return (200, b'{"kind": "Secret"}') if "/secrets/" in path else recorded(path, query)
+
+    with _api_server(answer) as (port, asked):
+        places = ["shop/gone", "shop/empty"]
+        state = _look(tmp_path, port, "issued_certificates", certificates=places)
+    assert [one.state for one in state.facts["issued_certificates"].value] == ["missing", "empty"]
+    assert len([path for path in asked if "secrets" in path]) == 2
+
+
 def test_login_that_is_refused_says_so(tmp_path: Path) -> None:
     """401 is a matter of the kubeconfig, not of a role."""
     with _api_server(lambda *_: (401, b'{"kind": "Status", "message": "Unauthorized"}')) as (

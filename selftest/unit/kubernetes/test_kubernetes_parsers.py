@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +11,29 @@ from typing import Any
 
 import pytest
 
+from lab.certificates import Authority
 from selftest.unit.kubernetes.record import stem
 from sickbay.errors import NotApplicable
 from sickbay.facts import FactSpec
+from sickbay.targets import x509
+from sickbay.targets.endpoint.facts.tls import Certificate
 from sickbay.targets.kinds import known_facts
+from sickbay.targets.kubernetes.facts.issued import IssuedCertificate, served_certificates
 from sickbay.targets.kubernetes.facts.node_use import node_shares
-from sickbay.targets.kubernetes.listing import Document, Listing
+from sickbay.targets.kubernetes.listing import Document, Held, Listing, Secrets
 
 DATA = Path(__file__).with_name("data")
 FACTS = {name: spec for name, spec in known_facts().items() if spec.kind == "kubernetes"}
+ELSEWHERE = ("containers", "api_server", "readiness_checks", "issued_certificates")
+"""Facts that are made of no list of their own."""
 LISTED = {name: spec for name, spec in FACTS.items() if isinstance(spec.request, Listing)}
+
+
+AUTHORITY = Authority("issuer")
+
+
+def _base64(pem: bytes) -> str:
+    return base64.b64encode(pem).decode()
 
 
 def pages(request: Listing) -> list[bytes]:
@@ -30,6 +45,8 @@ def _raw(spec: FactSpec) -> Any:
     if isinstance(spec.request, Document):
         name = spec.request.path.strip("/").partition("?")[0]
         return (DATA / f"{name}.txt").read_bytes()
+    if isinstance(spec.request, Secrets):
+        return [Held("shop/tls", there=True, certificate=_base64(AUTHORITY.certificate))]
     assert isinstance(spec.request, Listing)
     return pages(spec.request)
 
@@ -43,7 +60,8 @@ def test_recorded_answer_is_read(spec: FactSpec) -> None:
     """Every fact reads what a real server says, page by page."""
     raw = _raw(spec)
     value = spec.parse(raw)
-    objects = sum(len(json.loads(page)["items"]) for page in raw) if isinstance(raw, list) else 1
+    listed = isinstance(spec.request, Listing)
+    objects = sum(len(json.loads(page)["items"]) for page in raw) if listed else 1
     assert objects > 0
     assert value is not None
 
@@ -65,6 +83,54 @@ def test_node_use_is_told_of_every_node() -> None:
     assert {(one.resource, one.used_fraction) for one in shares} == {("cpu", 0.1), ("memory", 0.25)}
     with pytest.raises(NotApplicable):
         node_shares(nodes, ())
+
+
+# ---------------------------------------------------------------------- issued certificates
+
+DAY = dt.timedelta(days=1)
+
+
+def _issued(*held: Held) -> tuple[IssuedCertificate, ...]:
+    found: tuple[IssuedCertificate, ...] = FACTS["issued_certificates"].parse(list(held))
+    return found
+
+
+def _shown(host: str, pem: bytes) -> Certificate:
+    said = x509.read(pem)
+    return Certificate(
+        address="192.0.2.1", host=host, not_before=said.not_before, fingerprint=said.fingerprint
+    )
+
+
+def test_issued_certificates_tell_what_each_secret_holds() -> None:
+    """One may be missing, or hold something else than a certificate."""
+    held = _base64(AUTHORITY.server("a.example.com").certificate)
+    one, empty, missing = _issued(
+        Held("shop/a", True, held), Held("shop/b", True), Held("shop/c", False)
+    )
+    assert (one.state, one.names) == ("held", ("a.example.com",))
+    assert (empty.state, missing.state) == ("empty", "missing")
+    with pytest.raises(NotApplicable):
+        _issued()
+    for garbage in ("!", _base64(b"garbage")):
+        with pytest.raises(ValueError, match=r"."):
+            _issued(Held("shop/a", True, garbage))
+
+
+def test_served_certificate_is_compared_with_the_newest_for_its_host() -> None:
+    """By name, wildcards included; what was issued for others says nothing."""
+    old = AUTHORITY.server("*.example.com", starts_in=-9 * DAY).certificate
+    new = AUTHORITY.server("*.example.com", starts_in=-1 * DAY).certificate
+    other = AUTHORITY.server("b.example.org", starts_in=0 * DAY).certificate
+    held = [Held(f"shop/{n}", True, _base64(pem)) for n, pem in enumerate((old, new, other))]
+    issued = _issued(*held)
+    shown = [_shown("a.example.com", pem) for pem in (old, new, other)]
+    served = served_certificates(shown, issued)
+    assert [(one.secret, one.same, one.is_older) for one in served] == [
+        ("shop/1", False, True), ("shop/1", True, False), ("shop/1", False, False),
+    ]  # fmt: skip
+    with pytest.raises(NotApplicable):
+        served_certificates([_shown("x.example.net", old)], issued)
 
 
 def test_nodes_tell_their_conditions() -> None:
@@ -260,7 +326,7 @@ def test_object_without_what_every_object_has_is_unreadable(name: str, where: st
 )
 def test_wrong_value_is_unreadable(name: str, where: str, value: Any) -> None:
     """Wherever a value is of another type or form than the API says."""
-    assert set(WRONG) | {"containers", "api_server", "readiness_checks"} == set(FACTS)
+    assert set(WRONG) | set(ELSEWHERE) == set(FACTS)
     with pytest.raises(ValueError, match=r"."):
         FACTS[name].parse(_changed(FACTS[name], where, value))
 

@@ -55,6 +55,11 @@ class KubernetesEntry(Entry):
         description="deployments, stateful and daemon sets that have to be there, namespace/name, "
         "and how many available replicas each needs at least",
     )
+    certificates: tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]+/[a-z0-9.-]+$")], ...] = Field(
+        (),
+        description="Secrets, namespace/name, with the certificates that endpoints on this cluster serve",
+        examples=[["shop/api-tls"]],
+    )
     limits: KubernetesLimits = KubernetesLimits()
 
     @model_validator(mode="after")

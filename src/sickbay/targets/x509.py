@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -44,3 +45,13 @@ def read(data: bytes) -> Said:
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
         public_key=public.decode("ascii"),
     )
+
+
+def covers(names: Iterable[str], host: str) -> bool:
+    """Whether a client that asks for the host accepts a certificate with these alternative names.
+
+    ``*`` stands for one whole first label (RFC 6125).
+    """
+    known = {name.lower() for name in names}
+    _, dot, rest = host.lower().partition(".")
+    return host.lower() in known or (bool(dot) and f"*.{rest}" in known)

@@ -68,6 +68,32 @@ class Document:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The certificates in the Secrets that the inventory names. The raw answer is a list of Held."""
+
+    kind: ClassVar = "kubernetes"
+
+    after: tuple[str, ...] = ()
+
+    @staticmethod
+    def grant(name: str) -> str:
+        """The rule that a role needs to see one of them."""
+        return (
+            f'allow it with a Role rule {{apiGroups: [""], resources: [secrets], resourceNames: [{name}], '
+            "verbs: [get]}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a Secret holds under tls.crt, in base64. Nothing else of it is ever kept."""
+
+    place: str
+    there: bool
+    certificate: str = ""
+
+
 VERSION = Document("/version")
 READINESS = Document("/readyz?verbose")
 

@@ -20,7 +20,7 @@ from urllib3 import exceptions as http
 
 from sickbay.errors import Denied, Missing, TimedOut, Unreachable, Unreadable, Unsupported
 from sickbay.inventory.kubernetes import KubernetesEntry
-from sickbay.targets.kubernetes.listing import READINESS, VERSION, Document, Listing
+from sickbay.targets.kubernetes.listing import READINESS, VERSION, Document, Held, Listing, Secrets
 from sickbay.targets.probe import Observation, Probe
 from sickbay.targets.threads import in_thread
 
@@ -65,6 +65,10 @@ class _Metadata(msgspec.Struct):
     next: str | None = msgspec.field(default="", name="continue")
 
 
+class _Secret(msgspec.Struct):
+    data: dict[str, str] | None = None
+
+
 _heads = msgspec.json.Decoder(_Head)
 
 
@@ -78,25 +82,28 @@ async def observe(probe: Probe) -> None:
         probe.reached()
         free = asyncio.Semaphore(SIDE_BY_SIDE)
 
-        async def have(request: Listing | Document) -> None:
+        async def have(request: Listing | Document | Secrets) -> None:
             async with free:
                 await in_thread(_have, server, probe, request)
 
         wanted = dict.fromkeys(spec.request for spec in probe.wanted)
-        await asyncio.gather(*(have(r) for r in wanted if isinstance(r, Listing | Document)))
+        asked = (r for r in wanted if isinstance(r, Listing | Document | Secrets))
+        await asyncio.gather(*map(have, asked))
     finally:
         server.close()
 
 
-def _have(server: _Server, probe: Probe, request: Listing | Document) -> None:
+def _have(server: _Server, probe: Probe, request: Listing | Document | Secrets) -> None:
     """Ask for one thing, and give the answer to all facts that come from it."""
     entry = probe.target.entry
     assert isinstance(entry, KubernetesEntry)
     specs = [spec for spec in probe.wanted if spec.request == request]
-    raw: bytes | list[bytes]
+    raw: bytes | list[bytes] | list[Held]
     try:
         if isinstance(request, Document):
             raw = server.document(request)
+        elif isinstance(request, Secrets):
+            raw = [server.held(place) for place in entry.certificates]
         else:
             paths = request.paths(entry.namespaces)
             raw = [page for path in paths for page in server.pages(path, request)]
@@ -159,6 +166,21 @@ class _Server:
         if status != _OK:
             raise self._refusal(status, body, request.path, request.grant)
         return body
+
+    def held(self, place: str) -> Held:
+        """The certificate in a Secret, NAMESPACE/NAME; its key is dropped at once."""
+        namespace, _, name = place.partition("/")
+        status, body = self._get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        if status == _NOT_FOUND and self._head(body).kind == "Status":
+            return Held(place, there=False)
+        if status != _OK:
+            raise self._refusal(status, body, f"the Secret {place}", Secrets.grant(name))
+        self._head(body)
+        try:
+            data = msgspec.json.decode(body, type=_Secret).data or {}
+        except msgspec.MsgspecError:
+            raise Unreadable(f"the Secret {place} is of another form than the API says") from None
+        return Held(place, there=True, certificate=data.get("tls.crt", ""))
 
     def pages(self, path: str, listing: Listing) -> list[bytes]:
         """Every page of a list; from the start again where it grew too old while it was read."""

@@ -166,7 +166,9 @@ def judged_certificates(
             state=one.state,
             issuer=one.issuer,
             names=one.names,
-            uncovered=tuple(n for n in entry.certificates[one.path].names if not _covers(one, n))
+            uncovered=tuple(
+                n for n in entry.certificates[one.path].names if not x509.covers(one.names, n)
+            )
             if one.state == "valid"
             else (),
             valid_for=None if one.not_after is None else (one.not_after - now).total_seconds(),
@@ -176,10 +178,3 @@ def judged_certificates(
         )
         for one in found
     )
-
-
-def _covers(one: CertificateFile, name: str) -> bool:
-    """Whether a client that asks for the name accepts it; ``*`` stands for one whole first label."""
-    known = {name.lower() for name in one.names}
-    _, dot, rest = name.lower().partition(".")
-    return name.lower() in known or (bool(dot) and f"*.{rest}" in known)
