@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -17,18 +18,41 @@ from lab.cache import Unavailable, cached
 from lab.namespaces import Network
 from lab.shell import run
 
-SUITE = "bookworm"
-PACKAGES = (
+
+@dataclass(frozen=True)
+class System:
+    """A Debian release with packages. ``proof`` are files that a whole tree of it has."""
+
+    name: str
+    suite: str
+    packages: str
+    proof: tuple[str, ...]
+
+
+CLUSTER = "var/lib/postgresql/15/main/PG_VERSION"
+LAB = System(
+    "debian",
+    "bookworm",
     "systemd,systemd-sysv,dbus,openssh-server,sudo,procps,iproute2,nginx-light,postgresql-15,"
     "redis-server,python3-minimal,libpython3-stdlib,dnsmasq-base,chrony,ca-certificates,e2fsprogs,"
-    "systemd-journal-remote,cron,logrotate,nftables,fail2ban,python3-systemd,iputils-ping,curl,git,nsd"
+    "systemd-journal-remote,cron,logrotate,nftables,fail2ban,python3-systemd,iputils-ping,curl,git,nsd",
+    ("usr/sbin/sshd", "usr/sbin/nginx", "usr/bin/redis-server", CLUSTER),
 )
-CLUSTER = "var/lib/postgresql/15/main/PG_VERSION"
+"""What the machines of the worlds are."""
+_FEW = (
+    "systemd,systemd-sysv,dbus,openssh-server,sudo,procps,iproute2,nginx-light,python3-minimal,"
+    "chrony,cron,logrotate,nftables,iputils-ping,curl,git,e2fsprogs,ca-certificates,openssl"
+)
+OTHERS = tuple(
+    System(f"debian{number}", suite, _FEW, ("usr/sbin/sshd", "usr/sbin/nginx"))
+    for number, suite in ((11, "bullseye"), (13, "trixie"))
+)
+"""The releases before and after it, that the facts of hosts are had from as well."""
 BOOT_SECONDS = 60
 NEEDED = ("debootstrap", "systemd-nspawn", "ip")
 
 
-def debian_tree() -> Path:
+def debian_tree(system: System = LAB) -> Path:
     """A Debian system in a directory, made once (about 80 s) and kept."""
     lacking = [command for command in NEEDED if shutil.which(command) is None]
     if os.geteuid() != 0:
@@ -37,12 +61,18 @@ def debian_tree() -> Path:
         raise Unavailable(
             f"the lab's Debian machines need {', '.join(lacking)}: python -m lab.install"
         )
-    return cached("debian", f"{SUITE} {PACKAGES}", _build, _works)
+    return cached(
+        system.name,
+        f"{system.suite} {system.packages}",
+        lambda directory: _build(system, directory),
+        lambda directory: all((directory / path).exists() for path in system.proof),
+    )
 
 
-def _build(directory: Path) -> None:
+def _build(system: System, directory: Path) -> None:
+    include = f"--include={system.packages}"
     done = subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(directory)],
+        ["debootstrap", "--variant=minbase", include, system.suite, str(directory)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -50,16 +80,13 @@ def _build(directory: Path) -> None:
     )
     if done.returncode:
         end = "\n".join(done.stdout.splitlines()[-5:])
-        raise Unavailable(f"debootstrap could not make a Debian {SUITE} system:\n{end}")
-    if not (directory / CLUSTER).exists():  # the package creates it only where it likes the locale
+        raise Unavailable(f"debootstrap could not make a Debian {system.suite} system:\n{end}")
+    if (
+        CLUSTER in system.proof and not (directory / CLUSTER).exists()
+    ):  # the package creates it only where it likes the locale
         run("chroot", str(directory), "env", "LC_ALL=C.UTF-8", "pg_createcluster", "15", "main")
     shutil.rmtree(directory / "var/cache/apt", ignore_errors=True)
     shutil.rmtree(directory / "var/lib/apt/lists", ignore_errors=True)
-
-
-def _works(directory: Path) -> bool:
-    needed = ("usr/sbin/sshd", "usr/sbin/nginx", "usr/bin/redis-server", CLUSTER)
-    return all((directory / path).exists() for path in needed)
 
 
 class Machine:
@@ -68,9 +95,14 @@ class Machine:
     """
 
     def __init__(
-        self, name: str, address: str, network: Network, prepare: Callable[[Path], None]
+        self,
+        name: str,
+        address: str,
+        network: Network,
+        prepare: Callable[[Path], None],
+        system: System = LAB,
     ) -> None:
-        self.name, self.address = name, address
+        self.name, self.address, self._system = name, address, system
         self._network = network
         self._prepare = prepare
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,7 +110,7 @@ class Machine:
 
     def __enter__(self) -> Self:
         _remove_leftovers()
-        tree = debian_tree()
+        tree = debian_tree(self._system)
         self._home = Path(tempfile.mkdtemp(prefix=f"sickbay-machine-{os.getpid()}-"))
         self.root = self._home / "root"
         for part in ("root", "upper", "work"):

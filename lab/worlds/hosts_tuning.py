@@ -14,7 +14,7 @@ port = 8000
 workers = {os.cpu_count()}
 
 [performance]
-memory_limit_mb = 1024
+memory_limit_mb = 64
 memory_warning_threshold = 70.0
 cpu_cores = {os.cpu_count()}
 cpu_warning_threshold = 65.0

@@ -15,7 +15,10 @@ from typing import Any
 from sickbay.assess import AMBIENT
 from sickbay.coverage import REAL, Outcome, by_system, outcomes
 from sickbay.errors import UsageError
+from sickbay.grants import grants
+from sickbay.inventory.hostspec import HostOptions
 from sickbay.inventory.schema import KnownLimit, known_limits, schema_text
+from sickbay.inventory.select import SHIPPED_INVENTORIES, Selector, narrowed
 from sickbay.suite import catalogue, find, limits_used, proofs, shipped_tests
 from sickbay.symptoms import LAYERS, SEVERITIES, Symptom
 from sickbay.targets.kinds import KINDS, known_facts
@@ -51,6 +54,11 @@ and as the first line of an inventory, for editors that speak to yaml-language-s
 examples:
   sickbay limits
   sickbay limits --yaml                 as a section of an inventory, all commented out
+""",
+    "grants": """\
+examples:
+  sickbay grants prod
+  sickbay grants prod --limit=web1 --severity=critical
 """,
     "catalogue": """\
 examples:
@@ -124,6 +132,10 @@ def _parser() -> argparse.ArgumentParser:
         help="list each with its symptom and the faults that prove it",
     )
     how.add_argument("--json", action="store_true", help="as data")
+    made = command("grants", _grants, "list the rights that a run on an inventory needs")
+    made.add_argument("inventory", metavar="NAME", help="its name or path, as with pytest --hosts")
+    made.add_argument("--limit", metavar="WORDS", help="only these targets, as with pytest --limit")
+    made.add_argument("--severity", choices=SEVERITIES, help="for symptoms of a severity only")
     return parser
 
 
@@ -195,6 +207,30 @@ def _found(paths: Sequence[Path]) -> tuple[tuple[Symptom, ...], int]:
     for broken in found.broken:
         print(f"sickbay: {broken}", file=sys.stderr)
     return found.symptoms, 1 if found.broken else 0
+
+
+# ---------------------------------------------------------------------- grants
+
+
+def _grants(options: argparse.Namespace) -> int:
+    found, code = _found(())
+    folders = [
+        folder for folder in (Path.cwd() / "inventories", *SHIPPED_INVENTORIES) if folder.is_dir()
+    ]
+    inventory = Selector(folders=folders, options=HostOptions()).inventory(options.inventory)
+    if options.limit:
+        inventory = narrowed(inventory, options.limit)
+    chosen = [one for one in found if options.severity in {None, one.severity}]
+    for target, needed in grants(inventory, chosen).items():
+        print(f"{target.name}  ({target.kind})")
+        if not needed:
+            print("  a login is enough")
+        for grant in needed:
+            print(f"  {grant.what}\n    {grant.text}")
+            if grant.why:
+                print("\n".join(_wrapped(grant.why, "    for ", "        ")))
+        print()
+    return code
 
 
 # ---------------------------------------------------------------------- explain

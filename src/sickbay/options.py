@@ -9,19 +9,15 @@ from pathlib import Path
 
 import pytest
 
-import sickbay
 from sickbay.errors import UsageError
 from sickbay.inventory.hostspec import HostOptions
-from sickbay.inventory.select import Selector, narrowed
+from sickbay.inventory.select import SHIPPED_INVENTORIES, Selector, narrowed
 from sickbay.inventory.targets import Target
 from sickbay.inventory.units import parse_duration
 from sickbay.redact import Redactor
 from sickbay.run import RunState, replay
 from sickbay.suite import idle_mentions
 from sickbay.symptoms import symptom_of
-
-PACKAGED_INVENTORIES = Path(sickbay.__file__).parent / "inventories"
-_CHECKOUT_INVENTORIES = Path(sickbay.__file__).parent.parent.parent / "inventories"
 
 _COLLECTED = pytest.StashKey[dict[str, str]]()
 """The kind of target of every symptom that was collected, selected or not."""
@@ -111,8 +107,7 @@ def selector(config: pytest.Config) -> Selector:
     folders = [
         config.invocation_params.dir / "inventories",
         config.rootpath / "inventories",
-        PACKAGED_INVENTORIES,
-        _CHECKOUT_INVENTORIES,
+        *SHIPPED_INVENTORIES,
     ]
     option = config.option
     return Selector(

@@ -15,6 +15,7 @@ from lab.worlds.hosts import Hosts
     cause="the journal has outgrown its share",
     proves=["claudebox:performance-monitoring/root-disk-below-80"],
     how="a journal file of the machine's own, copied and made large",
+    also=["host.folder-too-large@app1"],
 )
 def journal_fills_the_disk(app1: Machine) -> Iterator[None]:
     """The journal keeps all that it was ever told, and takes /var/log."""
@@ -33,6 +34,7 @@ def journal_fills_the_disk(app1: Machine) -> Iterator[None]:
         "sergas:host-resources-tight/root-disk-usage",
         "claudebox:disk-space/filesystems-below-90",
     ],
+    also=["host.folder-too-large@app1"],
 )
 def logs_fill_the_disk(app1: Machine) -> Iterator[None]:
     """A log that nobody rotates takes /var/log."""
@@ -47,6 +49,7 @@ def logs_fill_the_disk(app1: Machine) -> Iterator[None]:
     on="app1",
     cause="temporary files were left behind",
     proves=["ai-orchestrator-hub:resource-snapshot/disk-usage"],
+    also=["host.large-file@app1"],
 )
 def temporary_files_fill_the_disk(app1: Machine) -> Iterator[None]:
     """Uploads that nobody collects take /var/tmp."""

@@ -79,7 +79,7 @@ def host_was_made_anew(app1: Machine) -> Iterator[None]:
 
 
 @fault("host.ssh-login-fails", on="app1", cause="it comes in, and may run nothing there")
-def account_has_no_shell(db1: Machine) -> Iterator[None]:
+def account_over_there_has_no_shell(db1: Machine) -> Iterator[None]:
     """Somebody locked the account a little."""
     db1.run("usermod --shell /bin/false tunnel")
     yield

@@ -59,6 +59,7 @@ def certificate_of_the_site_was_moved(hosts: Hosts) -> Iterator[None]:
     on="app1",
     cause="its file is in sites-available and not enabled",
     proves=["claudebox:ssl-certificate-issues/nginx-site-enabled"],
+    also=["host.nginx-backend-off@app1"],
 )
 def link_of_the_site_was_removed(hosts: Hosts) -> Iterator[None]:
     """Somebody tidied up."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -151,8 +151,10 @@ class HostEntry(Entry):
         description="ssh, local, or a testinfra host spec such as docker://NAME or kubectl://POD",
         examples=["ssh", "local", "docker://web", "podman://web", "kubectl://pod?namespace=shop"],
     )
-    sudo: bool = Field(
-        False, description="let what only root may see be asked with sudo -n (no password)"
+    sudo: bool | Literal["read"] = Field(
+        False,
+        description="let what only root may see be asked with sudo -n (no password); read: as one who "
+        "may read every file and write none (`sickbay grants` prints the line for sudoers)",
     )
     units: Units = Field(
         {},

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import sickbay
 from sickbay.errors import UsageError
 from sickbay.inventory.hostspec import HostOptions, host_targets
 from sickbay.inventory.load import load
@@ -16,6 +17,9 @@ from sickbay.inventory.targets import OWN_NAME, Inventory, Target
 from sickbay.inventory.wording import near, near_or_all
 
 LOCAL = "local"
+_PACKAGE = Path(sickbay.__file__).parent
+SHIPPED_INVENTORIES = (_PACKAGE / "inventories", _PACKAGE.parent.parent / "inventories")
+"""Where the shipped ones lie: in an installed package, or in a checkout."""
 _SUFFIXES = (".yaml", ".yml")
 
 

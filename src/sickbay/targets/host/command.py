@@ -23,7 +23,7 @@ class Command:
     LC_ALL=C. ``tool`` is a program that it cannot do without; a host without it does not support
     the fact. ``timeout`` (seconds) ends it on the host. ``grant`` says what to give to whom when
     the host denies it; ``root`` marks a script that runs under ``sudo -n`` where the inventory
-    allows sudo. A non-zero exit status not in ``accept`` means that the fact could not be had.
+    allows sudo, ``everything`` one for which reading every file is not enough. A non-zero exit status not in ``accept`` means that the fact could not be had.
     """
 
     kind: ClassVar = "host"
@@ -33,5 +33,6 @@ class Command:
     timeout: float = QUICK_SECONDS
     grant: str = ""
     root: bool = False
+    everything: bool = False
     accept: tuple[int, ...] = (0,)
     after: tuple[str, ...] = ()

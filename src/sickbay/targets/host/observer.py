@@ -140,7 +140,13 @@ class _Observation:
             self._probe.answer(spec, "")
             return None
         return Part(
-            text, command.tool, command.timeout, command.root, command.accept, command.grant
+            text,
+            tool=command.tool,
+            timeout=command.timeout,
+            root=command.root,
+            everything=command.everything,
+            accept=command.accept,
+            grant=command.grant,
         )
 
     def _answer(self, spec: FactSpec, part: Part, answer: script.Answer) -> None:

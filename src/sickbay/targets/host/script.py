@@ -18,6 +18,7 @@ import secrets
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from sickbay.errors import Denied, Missing, TimedOut, Unreadable, Unsupported
 from sickbay.inventory.units import show
@@ -38,6 +39,7 @@ _BLIND = re.compile(
     r"(?i)not seeing messages from other users|insufficient permissions|no journal files were found"
 )
 """What journalctl says when the user may not read the journal; it ends well all the same."""
+_OTHER_TOOL = re.compile(r"(?i)(?:invalid|unrecognized|unknown|illegal) option|applet not found")
 
 # $1 name, $2 limit (s), $3 tool, $4 whether as root, $5 script.
 # A part is a subshell and what it starts; all else is done by builtins, so that a hundred parts cost
@@ -87,7 +89,7 @@ part() {
   left=$((end - t)); [ "$left" -gt "$2" ] && left=$2
   if [ -n "$3" ] && ! command -v "$3" >/dev/null 2>&1; then s=missing
   elif [ "$left" -lt 1 ]; then s=late
-  elif [ -n "$4" ] && [ "$uid" != 0 ]; then run "$left" sudo -n sh -c "$asroot" sh "$left" "$5"
+  elif [ -n "$4" ] && [ "$uid" != 0 ]; then run "$left" $become sh -c "$asroot" sh "$left" "$5"
   else run "$left" eval "$5"
   fi
   frame "$1" "$s"
@@ -100,6 +102,13 @@ _AS_ROOT = (
     'else exec sh -c "$2"; fi'
 )
 
+AS_READER = (
+    "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "
+    "--inh-caps +dac_read_search --ambient-caps +dac_read_search "
+    "--bounding-set -all,+dac_read_search"
+)
+"""The command, under sudo, of nobody with the one right to read every file (capabilities(7))."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -109,6 +118,7 @@ class Part:
     tool: str | None = None
     timeout: float = 5.0
     root: bool = False
+    everything: bool = False
     accept: tuple[int, ...] = (0,)
     grant: str = ""
 
@@ -127,9 +137,19 @@ def new_nonce() -> str:
     return secrets.token_hex(16)
 
 
-def build(parts: Mapping[str, Part], nonce: str, *, seconds: float, sudo: bool = False) -> str:
-    """The script. It ends within ``seconds`` on the host; ``sudo`` lets parts marked root use it."""
-    as_root = sudo and any(part.root for part in parts.values())
+def build(
+    parts: Mapping[str, Part], nonce: str, *, seconds: float, sudo: bool | Literal["read"] = False
+) -> str:
+    """The script. It ends within ``seconds`` on the host.
+
+    ``sudo`` lets parts marked root use it: as root, or (``read``) as nobody who may read every file,
+    which is not enough for those that need everything that root has.
+    """
+    elevated = {
+        name
+        for name, part in parts.items()
+        if part.root and (sudo is True or (sudo and not part.everything))
+    }
     lines = [
         # The braces make the shell read all of it before it runs any of it.
         "{",
@@ -138,14 +158,17 @@ def build(parts: Mapping[str, Part], nonce: str, *, seconds: float, sudo: bool =
         f"frame {BEGIN} 0",
         f"end={max(1, int(seconds))}",
     ]
-    if as_root:
-        lines += ["uid=$(id -u)", f"asroot={shlex.quote(_AS_ROOT)}"]
+    if elevated:
+        become = "sudo -n" if sudo is True else f"sudo -n {AS_READER}"
+        lines += [
+            "uid=$(id -u)", f"asroot={shlex.quote(_AS_ROOT)}", f"become={shlex.quote(become)}",
+        ]  # fmt: skip
     for name, part in parts.items():
         words = (
             name,
             str(max(1, round(part.timeout))),
             part.tool or "",
-            "root" if part.root and sudo else "",
+            "root" if name in elevated else "",
             part.script,
         )
         lines.append("part " + " ".join(shlex.quote(word) for word in words))
@@ -209,6 +232,11 @@ def failure(part: Part, answer: Answer) -> Missing | None:
         return TimedOut(
             f"the host gave no answer within {show(part.timeout, 'seconds')}",
             f"run it there by hand to see what holds it up: {_short(part.script)}",
+        )
+    if _OTHER_TOOL.search(answer.stderr):
+        return Unsupported(
+            f"a tool of this host is another than expected: {_first_line(answer.stderr)}",
+            "install the usual one (on BusyBox systems: procps, iproute2, coreutils)",
         )
     said = _first_line(answer.stderr) or _first_line(answer.stdout) or "it said nothing"
     return Unreadable(f"exit status {status}: {said}", f"asked by: {_short(part.script)}")
