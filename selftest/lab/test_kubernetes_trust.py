@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.parametrize("world", ["cluster"], indirect=True),
     pytest.mark.xdist_group("cluster-trust"),
 ]
-_SUITE = "tests/k8s"
+_SUITE = ("tests/k8s", "tests/services/test_endpoint_certificates.py")
 _PODS_OF_A_CROWD = PAGE + 20
 _LOG_SECONDS = 10
 """The audit log is written as requests end; on a loaded machine that is not at once."""
@@ -62,6 +62,11 @@ def _resource(record: Json) -> str:
     return str(record.get("objectRef", {}).get("resource", ""))
 
 
+def _kind(record: Json) -> tuple[str, str]:
+    """API group and resource."""
+    return record["objectRef"].get("apiGroup", ""), _resource(record)
+
+
 @pytest.fixture
 def crowd(world: World) -> Iterator[None]:
     """More pods than one page holds."""
@@ -80,7 +85,7 @@ def test_run_on_cluster_only_gets_and_lists(world: World) -> None:
     """The API server's own audit log knows no other verb from us, and no Secret but the declared one."""
     plane = _plane(world)
     seen = _seen_by(world, plane.kubeconfig_for("watched"))
-    assert seen.diagnose(_SUITE).exit_code == pytest.ExitCode.OK
+    assert seen.diagnose(*_SUITE).exit_code == pytest.ExitCode.OK
     records = _requests(world, "watched")
     assert {record["verb"] for record in records} == {"get", "list"}
     assert {record["responseStatus"]["code"] for record in records} == {200}
@@ -95,11 +100,11 @@ def test_run_on_cluster_lists_every_kind_once(world: World) -> None:
     server's version and readiness.
     """
     plane = _plane(world)
-    assert _seen_by(world, plane.kubeconfig_for("thrifty")).diagnose(_SUITE).exit_code == 0
+    assert _seen_by(world, plane.kubeconfig_for("thrifty")).diagnose(*_SUITE).exit_code == 0
     records = _requests(world, "thrifty")
-    lists = Counter(_resource(record) for record in records if record["verb"] == "list")
+    lists = Counter(_kind(record) for record in records if record["verb"] == "list")
     wanted = {
-        spec.request.resource
+        (spec.request.group.rpartition("/")[0], spec.request.resource)
         for spec in known_facts().values()
         if isinstance(spec.request, Listing)
     }
@@ -107,14 +112,15 @@ def test_run_on_cluster_lists_every_kind_once(world: World) -> None:
     others = Counter(
         urlsplit(record["requestURI"]).path for record in records if record["verb"] != "list"
     )
-    assert others == {"/version": 1, "/readyz": 1}
+    secret = f"/api/v1/namespaces/shop/secrets/{FRONT}"
+    assert others == {"/version": 1, "/readyz": 1, secret: 1}
 
 
 @pytest.mark.usefixtures("crowd")
 def test_crowd_is_listed_once_a_page(world: World) -> None:
     """Pages follow one another by the server's own token, and every pod is seen."""
     plane = _plane(world)
-    outcome = _seen_by(world, plane.kubeconfig_for("pager")).diagnose(_SUITE)
+    outcome = _seen_by(world, plane.kubeconfig_for("pager")).diagnose(*_SUITE)
     asked = [
         parse_qs(urlsplit(record["requestURI"]).query)
         for record in _requests(world, "pager")
@@ -130,7 +136,7 @@ def test_kind_that_may_not_be_listed_is_not_green(world: World, kind: str) -> No
     """What needs it is not evaluated and says which rule to add; all else is judged."""
     rules = read_only(without={kind})
     kubeconfig = _plane(world).kubeconfig_for(f"without-{kind}", rules)
-    outcome = _seen_by(world, kubeconfig).diagnose(_SUITE)
+    outcome = _seen_by(world, kubeconfig).diagnose(*_SUITE)
     unseen = {one["symptom"]: one for one in outcome.diagnosis["not_evaluated"]}
     assert outcome.exit_code == pytest.ExitCode.TESTS_FAILED
     assert {one["reason"] for one in unseen.values()} == {"denied"}
@@ -142,7 +148,7 @@ def test_kind_that_may_not_be_listed_is_not_green(world: World, kind: str) -> No
 
 def test_user_without_any_right_sees_nothing_green(world: World) -> None:
     """The login is good, so the cluster answers; beyond that nothing is said to be well."""
-    outcome = _seen_by(world, _plane(world).kubeconfig_for("nobody", [])).diagnose(_SUITE)
+    outcome = _seen_by(world, _plane(world).kubeconfig_for("nobody", [])).diagnose(*_SUITE)
     summary = outcome.diagnosis["summary"]
     assert outcome.exit_code == pytest.ExitCode.TESTS_FAILED
     assert outcome.diagnosis["findings"] == []
@@ -153,7 +159,7 @@ def test_user_without_any_right_sees_nothing_green(world: World) -> None:
 
 def test_login_that_is_refused_is_one_finding(world: World) -> None:
     """A certificate of another authority: the cluster is unreachable for us, with the cause."""
-    outcome = _seen_by(world, _plane(world).kubeconfig_refused()).diagnose(_SUITE)
+    outcome = _seen_by(world, _plane(world).kubeconfig_refused()).diagnose(*_SUITE)
     assert outcome.exit_code == pytest.ExitCode.TESTS_FAILED
     (root,) = outcome.diagnosis["roots"]
     assert root["symptom"] == "kubernetes.unreachable"

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from lab.certificates import Authority
 from selftest.unit.kubernetes.record import stem
-from sickbay.errors import NotApplicable
+from sickbay.errors import NotApplicable, Unsupported
 from sickbay.facts import FactSpec
 from sickbay.targets import x509
 from sickbay.targets.endpoint.facts.tls import Certificate
@@ -77,12 +78,15 @@ def test_pods_tell_why_they_do_not_run() -> None:
 
 def test_node_use_is_told_of_every_node() -> None:
     """In cores and bytes, to be held against what pods may have."""
-    use, nodes = tuple(_parsed("node_use").values()), tuple(_parsed("nodes").values())
+    use = tuple(_parsed("node_use").values())
+    nodes = tuple(structs.replace(one, ready="True") for one in _parsed("nodes").values())
     assert [(one.cpu, one.memory) for one in use] == [(0.4, 4 * 2**30)] * 3
     shares = node_shares(nodes, use)
     assert {(one.resource, one.used_fraction) for one in shares} == {("cpu", 0.1), ("memory", 0.25)}
+    with pytest.raises(Unsupported, match="node2"):
+        node_shares(nodes, (use[0],))
     with pytest.raises(NotApplicable):
-        node_shares(nodes, ())
+        node_shares([structs.replace(one, ready="Unknown") for one in nodes], ())
 
 
 # ---------------------------------------------------------------------- issued certificates
@@ -131,6 +135,10 @@ def test_served_certificate_is_compared_with_the_newest_for_its_host() -> None:
     ]  # fmt: skip
     with pytest.raises(NotApplicable):
         served_certificates([_shown("x.example.net", old)], issued)
+    with pytest.raises(Unsupported, match="shop/gone"):
+        served_certificates(
+            [_shown("x.example.net", old)], _issued(*held, Held("shop/gone", False))
+        )
 
 
 def test_nodes_tell_their_conditions() -> None:

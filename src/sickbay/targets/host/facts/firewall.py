@@ -44,6 +44,7 @@ def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
         _script,
         tool="nft",
         root=True,
+        everything=True,
         grant="set sudo: true for this host: only root sees the rules of the packet filter",
     ),
 )

@@ -24,6 +24,7 @@ def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
         _script,
         tool="fail2ban-client",
         root=True,
+        everything=True,
         accept=(0, _NOT_RUNNING),
         grant="set sudo: true for this host: fail2ban answers root only",
     ),

@@ -74,7 +74,7 @@ def _call(name: str, login: DeclaredLogin) -> str:
 
 @fact(
     "key_logins",
-    Command(_script, tool="ssh", root=True, grant=_GRANT, timeout=_SECONDS + 3),
+    Command(_script, tool="ssh", root=True, everything=True, grant=_GRANT, timeout=_SECONDS + 3),
 )
 class KeyLogin(Record):
     """How a declared login went (ssh(1)): the command ``true``, with a key, and no question asked.

@@ -76,6 +76,7 @@ class Backend(Record):
         _script,
         tool="nginx",
         root=True,
+        everything=True,
         grant="set sudo: true for this host: only root may read the keys that nginx tests",
     ),
 )

@@ -35,7 +35,7 @@ def _listening(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
     return _LISTENING if any(service.ports for service in services) else None
 
 
-@fact("port_owners", Command(_listening, tool="ss", root=True, grant=GRANT))
+@fact("port_owners", Command(_listening, tool="ss", root=True, everything=True, grant=GRANT))
 class PortOwner(Record):
     """A process that listens on a TCP port (ss(8)), and the unit that it belongs to (cgroups(7)).
 

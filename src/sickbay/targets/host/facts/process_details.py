@@ -118,6 +118,7 @@ class ProcessState(Record):
     Command(
         _script,
         root=True,
+        everything=True,
         grant="set sudo: true for this host: only root sees what the processes of others run",
         after=("service_processes",),
     ),

@@ -341,7 +341,7 @@ def _call(check: DeclaredCheck) -> str:
 
 @fact(
     "settings_checks",
-    Command(_checks, root=True, grant=_CHECK_GRANT, timeout=CHECK_SECONDS + 3),
+    Command(_checks, root=True, everything=True, grant=_CHECK_GRANT, timeout=CHECK_SECONDS + 3),
 )
 class SettingsCheck(Record):
     """How a program's own check of its settings ended.

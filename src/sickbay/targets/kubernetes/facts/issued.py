@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable
 from datetime import datetime
 
-from sickbay.errors import NotApplicable
+from sickbay.errors import NotApplicable, Unsupported
 from sickbay.facts import Record, fact
 from sickbay.targets import x509
 from sickbay.targets.endpoint.facts.tls import Certificate
@@ -73,8 +73,10 @@ def served_certificates(
 ) -> tuple[ServedCertificate, ...]:
     """Each certificate that is shown, with that of the Secret for its host; the newest of several.
 
-    NotApplicable where no Secret holds one for the host.
+    NotApplicable where no Secret holds one for the host; Unsupported where one of them, which might
+    be for it, holds none at all.
     """
+    issued = tuple(issued)
     held = sorted(
         (one for one in issued if one.not_before),
         key=lambda one: one.not_before.timestamp() if one.not_before else 0,
@@ -95,5 +97,11 @@ def served_certificates(
                 )
             )
     if not rows:
+        for one in issued:
+            if one.state != "held":
+                raise Unsupported(
+                    f"the Secret {one.secret} is {one.state}",
+                    "correct its name in the inventory, or see why nothing was issued into it",
+                )
         raise NotApplicable("none of the certificates that the cluster issued is for this host")
     return tuple(rows)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sickbay.errors import NotApplicable
+from sickbay.errors import NotApplicable, Unsupported
 from sickbay.facts import Record, fact
 from sickbay.targets.kubernetes.facts.nodes import Node
 from sickbay.targets.kubernetes.listing import Listing, Page, Wire, items
@@ -64,8 +64,17 @@ class NodeShare(Record):
 
 
 def node_shares(nodes: Iterable[Node], use: Iterable[NodeUse]) -> tuple[NodeShare, ...]:
-    """What each node uses of what pods may have of it; NotApplicable where no node tells its room."""
-    used = {one.node: one for one in use}
+    """What each node uses of what pods may have of it.
+
+    Unsupported where the metrics server tells nothing of a node that is ready; NotApplicable where
+    there is no such node. What is not ready has a finding of its own.
+    """
+    nodes, used = tuple(nodes), {one.node: one for one in use}
+    if unseen := [one.name for one in nodes if one.ready == "True" and one.name not in used]:
+        raise Unsupported(
+            f"the metrics server tells nothing of {', '.join(unseen[:5])}",
+            "kubectl -n kube-system logs deploy/metrics-server: can it reach the kubelets?",
+        )
     rows = tuple(
         NodeShare(
             what=f"{node.name}: {resource}", resource=resource,
@@ -77,5 +86,5 @@ def node_shares(nodes: Iterable[Node], use: Iterable[NodeUse]) -> tuple[NodeShar
         if room
     )  # fmt: skip
     if not rows:
-        raise NotApplicable("the metrics server tells of no node of this cluster")
+        raise NotApplicable("no node that is ready tells what pods may use of it")
     return rows
