@@ -25,16 +25,16 @@ limits:
   address_wait: 1 s
   namespace_end: 1 s
   lease_age: 8 s
-clusters:
-  shop:
-    kubeconfig: {kubeconfig}
-    workloads: {{shop/api: 2, shop/worker: 1}}
-    certificates: [shop/{secret}]
 endpoints:
   front:
     url: https://127.0.0.1:{port}/
     runs_on: shop
     ca_file: {authority}
+clusters:
+  shop:
+    kubeconfig: {kubeconfig}
+    workloads: {{shop/api: 2, shop/worker: 1}}
+    certificates: [shop/{secret}]
 """
 
 METRICS = "apis/metrics.k8s.io/v1beta1/nodes"

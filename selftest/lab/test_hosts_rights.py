@@ -60,7 +60,7 @@ def _with_rights(world: World, means: str) -> Iterator[None]:
     reader, root = _lines(world)
     line = {READER: reader, ROOT: root}.get(means, "")
     before = app1.run(f"cat {SUDOERS}")
-    app1.run(f"cat >{SUDOERS} <<'END'\n{line}\nEND\nvisudo -cq")
+    app1.run(f"cat >{SUDOERS} <<'END'\n{line}\nEND\nchmod 440 {SUDOERS}; visudo -cqf {SUDOERS}")
     if means == USER:
         app1.run(f"for group in {GROUPS.replace(',', ' ')}; do gpasswd -d medic $group; done")
     world.inventory.write_text(text.replace("sudo: true", f"sudo: {SUDO[means]}", 1))

@@ -148,7 +148,7 @@ def test_kind_that_may_not_be_listed_is_not_green(world: World, kind: str) -> No
 
 def test_user_without_any_right_sees_nothing_green(world: World) -> None:
     """The login is good, so the cluster answers; beyond that nothing is said to be well."""
-    outcome = _seen_by(world, _plane(world).kubeconfig_for("nobody", [])).diagnose(*_SUITE)
+    outcome = _seen_by(world, _plane(world).kubeconfig_for("nobody", [])).diagnose(_SUITE[0])
     summary = outcome.diagnosis["summary"]
     assert outcome.exit_code == pytest.ExitCode.TESTS_FAILED
     assert outcome.diagnosis["findings"] == []
@@ -159,7 +159,7 @@ def test_user_without_any_right_sees_nothing_green(world: World) -> None:
 
 def test_login_that_is_refused_is_one_finding(world: World) -> None:
     """A certificate of another authority: the cluster is unreachable for us, with the cause."""
-    outcome = _seen_by(world, _plane(world).kubeconfig_refused()).diagnose(*_SUITE)
+    outcome = _seen_by(world, _plane(world).kubeconfig_refused()).diagnose(_SUITE[0])
     assert outcome.exit_code == pytest.ExitCode.TESTS_FAILED
     (root,) = outcome.diagnosis["roots"]
     assert root["symptom"] == "kubernetes.unreachable"

@@ -362,8 +362,16 @@ class Assessor:
                     yield ref
 
     def _unreached(self, verdict: Verdict) -> list[Ref]:
-        """The finding that the target cannot be reached, for a symptom that could not be looked at."""
-        return list(self._showing([f"{verdict.kind}.unreachable"], verdict))
+        """The finding that a target cannot be reached, for a symptom that could not be looked at.
+
+        It is the symptom's own, or one of those that it rests on and needs facts of.
+        """
+        specs = known_facts()
+        needs = self._symptoms[verdict.symptom].needs
+        kinds = [verdict.kind, *(specs[name].kind for name in needs if name in specs)]
+        return list(
+            self._showing([f"{kind}.unreachable" for kind in dict.fromkeys(kinds)], verdict)
+        )
 
     def _counts(self, ref: Ref) -> bool:
         return self._selected is None or (ref.symptom, ref.target) in self._selected

@@ -40,6 +40,7 @@ _BLIND = re.compile(
 )
 """What journalctl says when the user may not read the journal; it ends well all the same."""
 _OTHER_TOOL = re.compile(r"(?i)(?:invalid|unrecognized|unknown|illegal) option|applet not found")
+"""What a tool of that name but of another make says, such as one of BusyBox's."""
 
 # $1 name, $2 limit (s), $3 tool, $4 whether as root, $5 script.
 # A part is a subshell and what it starts; all else is done by builtins, so that a hundred parts cost
@@ -216,7 +217,12 @@ def _text(data: bytes) -> str:
 def failure(part: Part, answer: Answer) -> Missing | None:
     """Why the answer holds no fact, or None when it does."""
     status = answer.status
-    if status == "missing" or (status == _NOT_FOUND and _NOT_FOUND not in part.accept):
+    other_tool = status not in part.accept and _OTHER_TOOL.search(answer.stderr)
+    if (
+        status == "missing"
+        or (status == _NOT_FOUND and _NOT_FOUND not in part.accept)
+        or other_tool
+    ):
         return _unsupported(part, answer)
     if status == "late":
         return TimedOut(
@@ -233,11 +239,6 @@ def failure(part: Part, answer: Answer) -> Missing | None:
             f"the host gave no answer within {show(part.timeout, 'seconds')}",
             f"run it there by hand to see what holds it up: {_short(part.script)}",
         )
-    if _OTHER_TOOL.search(answer.stderr):
-        return Unsupported(
-            f"a tool of this host is another than expected: {_first_line(answer.stderr)}",
-            "install the usual one (on BusyBox systems: procps, iproute2, coreutils)",
-        )
     said = _first_line(answer.stderr) or _first_line(answer.stdout) or "it said nothing"
     return Unreadable(f"exit status {status}: {said}", f"asked by: {_short(part.script)}")
 
@@ -248,7 +249,7 @@ def _unsupported(part: Part, answer: Answer) -> Unsupported:
             f"{part.tool!r} is not installed", f"install what brings the command {part.tool!r}"
         )
     said = _first_line(answer.stderr) or "a command was not found"
-    return Unsupported(said, "install what brings this command")
+    return Unsupported(said, "install what brings this command (its usual form, not BusyBox's)")
 
 
 def _what_to_grant(part: Part) -> str:

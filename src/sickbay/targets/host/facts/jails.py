@@ -12,10 +12,15 @@ from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
 
 _NOT_RUNNING = 255
+_SCRIPT = """
+told=$(fail2ban-client status 2>&1); ended=$?
+case $told in *'ermission denied'*) printf '%s\\n' "$told" >&2; exit 1 ;; esac
+printf '%s\\n' "$told"; exit "$ended"
+"""
 
 
 def _script(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
-    return "fail2ban-client status 2>&1 || exit" if entry.fail2ban else None
+    return _SCRIPT if entry.fail2ban else None
 
 
 @fact(

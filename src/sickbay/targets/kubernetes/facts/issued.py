@@ -97,10 +97,10 @@ def served_certificates(
                 )
             )
     if not rows:
-        for one in issued:
-            if one.state != "held":
+        for each in issued:
+            if each.state != "held":
                 raise Unsupported(
-                    f"the Secret {one.secret} is {one.state}",
+                    f"the Secret {each.secret} is {each.state}",
                     "correct its name in the inventory, or see why nothing was issued into it",
                 )
         raise NotApplicable("none of the certificates that the cluster issued is for this host")
