@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sickbay.errors import Denied, TimedOut, Unreadable, Unsupported
-from sickbay.targets.host.script import Answer, Part, build, failure, new_nonce, parse
+from sickbay.targets.host.script import AS_READER, Answer, Part, build, failure, new_nonce, parse
 
 SHELLS = {"dash": ("dash", "-s"), "bash": ("bash", "-s"), "busybox": ("busybox", "sh", "-s")}
 
@@ -35,7 +35,7 @@ def answers(
     """What the parts answered when the shell ran them."""
     nonce = new_nonce()
     environment = {"PATH": os.environ["PATH"]} | dict(more.pop("env", {}))  # type: ignore[call-overload]
-    text = build(parts, nonce, seconds=seconds, sudo=bool(more.get("sudo")))
+    text = build(parts, nonce, seconds=seconds, sudo=more.get("sudo", False))  # type: ignore[arg-type]
     ran = subprocess.run(
         shell, input=text.encode(), capture_output=True, timeout=60, check=False, env=environment
     )
@@ -150,6 +150,29 @@ def test_script_root_part_uses_sudo_only_where_allowed(
     assert isinstance(failure(parts["slow"], got["slow"]), TimedOut)
     assert got["plain"].stdout == "no\n"
     assert answers(shell, {"root": parts["root"]}, env=env)["root"].stdout == "no C\n"
+
+
+def test_script_root_part_reads_as_nobody_where_only_that_is_allowed(
+    shell: tuple[str, ...], tmp_path: Path
+) -> None:
+    """What needs everything that root has is run as the user, and denied by the host itself."""
+    sudo = tmp_path / "sudo"
+    reader = AS_READER.replace("setpriv ", "")
+    sudo.write_text(
+        f'#!/bin/sh\ncase "$*" in "-n setpriv {reader} sh -c "*) ;; *) exit 9 ;; esac\n'
+        'while [ "$1" != sh ]; do shift; done\nAS_READER=yes exec "$@"\n'
+    )
+    idle = tmp_path / "id"
+    idle.write_text("#!/bin/sh\necho 1000\n")
+    for tool in (sudo, idle):
+        tool.chmod(0o755)
+    parts = {
+        "reads": Part('echo "${AS_READER:-no}"', root=True),
+        "all": Part('echo "${AS_READER:-no}"', root=True, everything=True),
+    }
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    got = answers(shell, parts, env=env, sudo="read")
+    assert (got["reads"].stdout, got["all"].stdout) == ("yes\n", "no\n")
 
 
 def test_script_leaves_no_process_behind(shell: tuple[str, ...]) -> None:
