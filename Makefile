@@ -25,7 +25,7 @@ demo: $(READY)  ## run the suite on a small, partly ill system of embedded parts
 
 test: $(READY) lint  ## install what the lab needs where it can be, and run every test of Sickbay itself
 	$(BIN)/python -m lab.install
-	$(BIN)/python -m pytest selftest -n 6 --dist loadgroup
+	$(BIN)/python -m pytest selftest -n 5 --dist loadgroup
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff format --check .
@@ -34,7 +34,7 @@ lint: $(READY)  ## ruff and mypy
 
 record: $(READY)  ## run the detection matrix and keep its snapshots for the fast tests
 	$(BIN)/python -m lab.install
-	$(BIN)/python -m pytest selftest/lab/test_matrix.py --record -n 6 --dist loadgroup
+	$(BIN)/python -m pytest selftest/lab/test_matrix.py --record -n 5 --dist loadgroup
 
 lock: $(READY)  ## renew requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --all-extras --group demo --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
