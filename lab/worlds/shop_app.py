@@ -19,7 +19,7 @@ DATA = Path("/var/lib/shop/heartbeat")
 DATABASE = ("192.0.2.12", 5432)
 CACHE = ("192.0.2.12", 6379)
 SIZE = 256 * 1024
-LEAK = 300_000
+LEAK = 120_000
 
 
 def write_data() -> None:

@@ -105,9 +105,9 @@ def test_rights_of_a_reader_write_nothing(world: World, what: str) -> None:
     with _with_rights(world, READER):
         allowed = _lines(world)[0].partition("NOPASSWD: ")[2].removesuffix(" *").replace("\\", "")
         script = WRITES[what].replace("'", "'\\''")
-        ran = f"su medic -s /bin/sh -c 'sudo -n {allowed} \"{script}\"' 2>&1"
-        assert "denied" not in app1.run(f"su medic -s /bin/sh -c 'sudo -n {allowed} true' 2>&1")
-        told = app1.run(f"{ran}; echo ended $?")
+        reader = f"sudo -n {allowed} 9"
+        assert app1.run(f"echo id -u | su medic -s /bin/sh -c '{reader}' 2>&1") == "65534\n"
+        told = app1.run(f"echo '{script}' | su medic -s /bin/sh -c '{reader}' 2>&1; echo ended $?")
         assert not told.endswith("ended 0\n"), told
         other = app1.run("su medic -s /bin/sh -c 'sudo -n sh -c true' 2>&1; echo ended $?")
         assert "ended 1" in other

@@ -31,7 +31,7 @@ _LOGINS = re.compile(
     r"/(var/log|run/log)(/journal(/.*)?|/wtmp|/lastlog|/btmp|/sudo\S*|/auth\.log|/nginx(/.*)?)?"
     r"|/run/(utmp|sudo(/.*)?|user(/.*)?|systemd(/.*)?|udev(/.*)?|chrony(/.*)?|mount(/.*)?|lock|dbus(/.*)?)?"
     r"|/var/lib/(postgresql|redis|chrony|fail2ban|systemd|private)(/.*)?|/var/log/postgresql(/.*)?|/var/log/redis(/.*)?"
-    r"|/run/postgresql(/.*)?|/run/motd\.dynamic|/tmp|/home/medic/\.cache(/.*)?|/run"
+    r"|/run/postgresql(/.*)?|/run/lab-zone-\w+(/.*)?|/run/motd\.dynamic|/tmp|/home/medic/\.cache(/.*)?|/run"
 )
 """What a login itself, and servers at work on their own, leave: the login's records, their own data."""
 _READS = re.compile(

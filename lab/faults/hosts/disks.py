@@ -8,6 +8,9 @@ from lab.fault import fault
 from lab.machines import Machine
 from lab.worlds.hosts import Hosts
 
+FREE = "$(df --output=avail /var/log | tail -n 1)"
+"""KiB, as the shell has it."""
+
 
 @fault(
     "host.disk-filling",
@@ -21,7 +24,10 @@ def journal_fills_the_disk(app1: Machine) -> Iterator[None]:
     """The journal keeps all that it was ever told, and takes /var/log."""
     # Not one of those that journald removes by itself once it sees that there are too many.
     old = "/var/log/journal/*/old.journal"
-    app1.run("cd /var/log/journal/*/; cp system.journal old.journal; fallocate -l 42M old.journal")
+    app1.run(
+        "cd /var/log/journal/*/; cp system.journal old.journal\n"
+        f"fallocate -l $(({FREE} - 3000))K old.journal"
+    )
     yield
     app1.run(f"rm {old}")
 
@@ -38,8 +44,7 @@ def journal_fills_the_disk(app1: Machine) -> Iterator[None]:
 )
 def logs_fill_the_disk(app1: Machine) -> Iterator[None]:
     """A log that nobody rotates takes /var/log."""
-    free = "$(df --output=avail /var/log | tail -n 1)"
-    app1.run(f"fallocate -l $(({free} - 3000))K /var/log/shop.log")
+    app1.run(f"fallocate -l $(({FREE} - 3000))K /var/log/shop.log")
     yield
     app1.run("rm /var/log/shop.log")
 

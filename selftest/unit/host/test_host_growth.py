@@ -53,7 +53,7 @@ def test_memory_of_another_process_is_not_compared() -> None:
     """Neither of one with another pid, nor of one that had the pid before, nor of a child."""
     others = (
         *(_seen(ago, _process(1, BORN - ago * HOUR, pid=8)) for ago in (3, 2.5)),
-        *(_seen(ago, _process(1, BORN)) for ago in (2, 1.5)),
+        *(_seen(ago, _process(1, BORN)) for ago in (2, 1.5)),  # an hour older than it can be
         _seen(1),
     )
     with pytest.raises(NotApplicable, match="4 runs"):

@@ -39,7 +39,8 @@ def answers(
     ran = subprocess.run(
         shell, input=text.encode(), capture_output=True, timeout=60, check=False, env=environment
     )
-    return parse(ran.stdout, ran.stderr, nonce)
+    elevated = [name for name, part in parts.items() if part.root]
+    return parse(ran.stdout, ran.stderr, nonce, elevated)
 
 
 def test_script_parts_keep_their_streams_and_status_apart(shell: tuple[str, ...]) -> None:
@@ -159,7 +160,7 @@ def test_script_root_part_reads_as_nobody_where_only_that_is_allowed(
     sudo = tmp_path / "sudo"
     reader = AS_READER.replace("setpriv ", "")
     sudo.write_text(
-        f'#!/bin/sh\ncase "$*" in "-n setpriv {reader} sh -c "*) ;; *) exit 9 ;; esac\n'
+        f'#!/bin/sh\ncase "$*" in "-n setpriv {reader} sh -s "*) ;; *) exit 9 ;; esac\n'
         'while [ "$1" != sh ]; do shift; done\nAS_READER=yes exec "$@"\n'
     )
     idle = tmp_path / "id"
@@ -248,3 +249,40 @@ def test_build_nothing_can_break_out_of_its_quotes() -> None:
     text = build({"evil": Part(evil), "after": Part("echo after")}, nonce, seconds=5)
     ran = subprocess.run(["sh", "-s"], input=text.encode(), capture_output=True, check=True)
     assert parse(ran.stdout, ran.stderr, nonce)["after"].stdout == "after\n"
+
+
+def test_script_sudo_that_fails_is_the_answer_of_all_that_need_it(
+    shell: tuple[str, ...], tmp_path: Path
+) -> None:
+    """It is asked once, and what needs no sudo is answered all the same."""
+    sudo, idle = tmp_path / "sudo", tmp_path / "id"
+    sudo.write_text(
+        f"#!/bin/sh\necho x >>{tmp_path}/calls\necho 'sudo: a password is required' >&2\nexit 1\n"
+    )
+    idle.write_text("#!/bin/sh\necho 1000\n")
+    for tool in (sudo, idle):
+        tool.chmod(0o755)
+    parts = {
+        "one": Part("echo 1", root=True),
+        "plain": Part("echo 2"),
+        "other": Part("echo 3", root=True),
+    }
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    got = answers(shell, parts, env=env, sudo=True)
+    assert got["plain"] == Answer("2\n", "", 0)
+    for name in ("one", "other"):
+        assert isinstance(failure(parts[name], got[name]), Denied)
+    assert (tmp_path / "calls").read_text() == "x\n"
+
+
+def test_script_that_is_long_goes_through_sudo(shell: tuple[str, ...], tmp_path: Path) -> None:
+    """It is no argument, whose length is limited."""
+    sudo, idle = tmp_path / "sudo", tmp_path / "id"
+    sudo.write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    idle.write_text("#!/bin/sh\necho 1000\n")
+    for tool in (sudo, idle):
+        tool.chmod(0o755)
+    parts = {f"p{n}": Part(f": {'x' * 4000}; echo {n}", root=True) for n in range(50)}
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    got = answers(shell, parts, env=env, sudo=True)
+    assert [one.stdout for one in got.values()] == [f"{n}\n" for n in range(50)]

@@ -47,7 +47,7 @@ def test_grants_name_what_each_kind_of_target_needs(
     out = _printed(capsys, path)
     for expected in (
         "usermod -aG adm,systemd-journal deploy",
-        f"deploy ALL=(root) NOPASSWD: /usr/bin/{AS_READER} sh -c *".replace("all,", "all\\,"),
+        f"deploy ALL=(root) NOPASSWD: /usr/bin/{AS_READER} sh -s *".replace("all,", "all\\,"),
         "GRANT pg_monitor TO ROLE;",
         "ACL SETUSER USER on ~* -@all +",
         'apiGroups: ["metrics.k8s.io"], resources: [nodes], verbs: [list]',
@@ -91,4 +91,4 @@ def test_sudoers_line_escapes_what_sudo_takes_apart(everything: bool) -> None:
     line = sudoers("me", everything=everything)
     command = line.partition("NOPASSWD: ")[2]
     assert "," not in command.replace("\\,", "")
-    assert command.endswith("sh -c *")
+    assert command.endswith("sh -s *")

@@ -14,7 +14,7 @@ from sickbay.targets.host.facts.service_processes import ServiceProcess
 
 FEWEST_RUNS = 4
 """Below this many looks at a process nothing can be told of how its memory goes."""
-_SAME_START = 5.0
+_SAME_START = 120.0
 """Seconds that the start of one process may seem to move between two runs."""
 
 

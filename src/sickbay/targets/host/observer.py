@@ -113,7 +113,8 @@ class _Observation:
         if not script.begun(output.stdout, nonce):
             return _no_shell(output.stdout, output.stderr, output.broken)
         self._probe.reached()
-        answers = script.parse(output.stdout, output.stderr, nonce)
+        elevated = [name for name, part in parts.items() if part.root]
+        answers = script.parse(output.stdout, output.stderr, nonce, elevated)
         for name, part in parts.items():
             for spec in asked[part]:
                 if name in answers:

@@ -16,13 +16,15 @@ from __future__ import annotations
 import re
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from sickbay.errors import Denied, Missing, TimedOut, Unreadable, Unsupported
 from sickbay.inventory.units import show
 
+SUDO = "sudo"
+"""Name of the frame behind the script that ran with other rights, with the exit status of sudo."""
 BEGIN = "begin"
 """Name of the frame that opens the output; what stands before it is none of ours (a login banner)."""
 
@@ -42,7 +44,7 @@ _BLIND = re.compile(
 _OTHER_TOOL = re.compile(r"(?i)(?:invalid|unrecognized|unknown|illegal) option|applet not found")
 """What a tool of that name but of another make says, such as one of BusyBox's."""
 
-# $1 name, $2 limit (s), $3 tool, $4 whether as root, $5 script.
+# $1 name, $2 limit (s), $3 tool, $4 script.
 # A part is a subshell and what it starts; all else is done by builtins, so that a hundred parts cost
 # a hundred forks and not a thousand. One ticker serves as clock and alarm for all of them: it
 # interrupts `wait` once a second, and a part over its limit is killed with all its descendants, as
@@ -90,18 +92,21 @@ part() {
   left=$((end - t)); [ "$left" -gt "$2" ] && left=$2
   if [ -n "$3" ] && ! command -v "$3" >/dev/null 2>&1; then s=missing
   elif [ "$left" -lt 1 ]; then s=late
-  elif [ -n "$4" ] && [ "$uid" != 0 ]; then run "$left" $become sh -c "$asroot" sh "$left" "$5"
-  else run "$left" eval "$5"
+  else run "$left" eval "$4"
   fi
   frame "$1" "$s"
 }
 """
-# sudo's child cannot be killed by who called sudo, so its limit has to be inside.
-_AS_ROOT = (
-    "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; "
-    'if command -v timeout >/dev/null; then exec timeout -s KILL "$1" sh -c "$2"; '
-    'else exec sh -c "$2"; fi'
-)
+# All that needs other rights is one script more, under one sudo: each sudo costs the host as much as
+# many parts, and three lines in its log. What sudo started cannot be ended by who called it, so that
+# script keeps its own time.
+_ELEVATED = """
+left=$((end - t))
+[ "$left" -ge 1 ] || left=1
+if [ "$(id -u)" = 0 ]; then become=; fi
+printf '%s\\n' "$elevated" | $become sh -s "$left"
+frame SUDO "$?"
+"""
 
 AS_READER = (
     "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "
@@ -146,36 +151,38 @@ def build(
     ``sudo`` lets parts marked root use it: as root, or (``read``) as nobody who may read every file,
     which is not enough for those that need everything that root has.
     """
-    elevated = {
-        name
-        for name, part in parts.items()
-        if part.root and (sudo is True or (sudo and not part.everything))
-    }
-    lines = [
-        # The braces make the shell read all of it before it runs any of it.
-        "{",
-        _PRELUDE.strip(),
-        f"nonce={nonce}",
-        f"frame {BEGIN} 0",
-        f"end={max(1, int(seconds))}",
-    ]
+    elevated = {name: part for name, part in parts.items() if _is_elevated(part, sudo)}
+    lines = [_opening(nonce), f"frame {BEGIN} 0", f"end={max(1, int(seconds))}"]
+    lines += [_call(name, part) for name, part in parts.items() if name not in elevated]
     if elevated:
+        inner = [_opening(nonce), "end=$1"]
+        inner += [_call(name, part) for name, part in elevated.items()]
         become = "sudo -n" if sudo is True else f"sudo -n {AS_READER}"
         lines += [
-            "uid=$(id -u)", f"asroot={shlex.quote(_AS_ROOT)}", f"become={shlex.quote(become)}",
-        ]  # fmt: skip
-    for name, part in parts.items():
-        words = (
-            name,
-            str(max(1, round(part.timeout))),
-            part.tool or "",
-            "root" if name in elevated else "",
-            part.script,
-        )
-        lines.append("part " + " ".join(shlex.quote(word) for word in words))
+            f"elevated={shlex.quote(_whole(inner))}",
+            f"become={shlex.quote(become)}",
+            _ELEVATED.strip().replace("SUDO", SUDO),
+        ]
+    return _whole(lines)
+
+
+def _is_elevated(part: Part, sudo: bool | Literal["read"]) -> bool:
+    return part.root and (sudo is True or (bool(sudo) and not part.everything))
+
+
+def _opening(nonce: str) -> str:
+    return f"{_PRELUDE.strip()}\nnonce={nonce}"
+
+
+def _call(name: str, part: Part) -> str:
+    words = (name, str(max(1, round(part.timeout))), part.tool or "", part.script)
+    return "part " + " ".join(shlex.quote(word) for word in words)
+
+
+def _whole(lines: Iterable[str]) -> str:
+    """The lines as a script. The braces make the shell read all of it before it runs any of it."""
     # An orphan would stay as a zombie in a container whose first process does not reap.
-    lines += ['kill "$ticker"', 'wait "$ticker"', "exit 0", "}", ""]
-    return "\n".join(lines)
+    return "\n".join(("{", *lines, 'kill "$ticker"', 'wait "$ticker"', "exit 0", "}", ""))
 
 
 def begun(stdout: bytes, nonce: str) -> bool:
@@ -183,14 +190,22 @@ def begun(stdout: bytes, nonce: str) -> bool:
     return f"\n{nonce} {BEGIN} 0\n".encode() in stdout
 
 
-def parse(stdout: bytes, stderr: bytes, nonce: str) -> Mapping[str, Answer]:
-    """The answers of all parts that are complete in both streams."""
+def parse(
+    stdout: bytes, stderr: bytes, nonce: str, elevated: Iterable[str] = ()
+) -> Mapping[str, Answer]:
+    """The answers of all parts that are complete in both streams.
+
+    ``elevated`` are those that run under sudo: where it failed, what it said is their answer.
+    """
     out, err = _sections(stdout, nonce), _sections(stderr, nonce)
     answers: dict[str, Answer] = {}
     for name, (text, word) in out.items():
         if name in err:
             status = int(word) if word.isdigit() else word
             answers[name] = Answer(_text(text), _text(err[name][0]), status)
+    sudo = answers.pop(SUDO, None)
+    if sudo is not None and sudo.status != 0:
+        answers |= {name: sudo for name in elevated if name not in answers}
     return answers
 
 
