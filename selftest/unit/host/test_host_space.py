@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,10 @@ from sickbay.targets.host.facts.space import (
 )
 
 DAY = 86400
+NOBODY: dict[str, Any] = (
+    {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+)
+"""Root may read everything."""
 
 
 def _run(script: str | None) -> str:
@@ -60,12 +65,23 @@ def test_folder_that_is_not_there_takes_nothing(tmp_path: Path) -> None:
     assert (one.size, one.share, one.old) == (0, 0.0, {})
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
-def test_folder_that_may_not_be_read_is_denied(tmp_path: Path) -> None:
-    """A part of it is not the whole."""
-    (tmp_path / "closed").mkdir(mode=0o000)
-    script = space._folders(HostEntry(folders={str(tmp_path): {"size": 1}}), {})
-    done = subprocess.run(["sh", "-c", script or ""], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("below", ["", "/closed/deeper"])
+def test_folder_that_may_not_be_read_is_denied(below: str) -> None:
+    """A part of it is not the whole, and what cannot be seen is not known to be missing."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        closed = Path(place, "closed")
+        closed.mkdir()
+        closed.chmod(0o000)
+        script = space._folders(HostEntry(folders={f"{place}{below}": {"size": 1}}), {})
+        done = subprocess.run(
+            ["sh", "-c", script or ""],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            **NOBODY,
+        )
     assert done.returncode == 1
     assert "ermission denied" in done.stderr
 

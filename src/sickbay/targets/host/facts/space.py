@@ -23,7 +23,8 @@ _GRANT = "set sudo: true for this host: only root may read all directories"
 LEFT_OUT = "/usr"
 """Where programs lie; it may well be the largest."""
 
-# What goes away while it is looked at is no matter; what may not be read is.
+# What goes away while it is looked at is no matter; what may not be read, or lies where nothing can be
+# seen, is.
 _WALK = f"""
 walk() {{
   said=$("$@" 2>&1 | grep -v 'No such file or directory$' | head -n {_MOST_LINES})
@@ -32,6 +33,11 @@ walk() {{
     exit 1 ;;
   esac
   [ -z "$said" ] || printf '%s\\n' "$said"
+}}
+seen() {{
+  near=$1
+  while near=${{near%/*}}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
+  [ -x "${{near:-/}}" ] || {{ echo "${{near:-/}}: Permission denied" >&2; exit 1; }}
 }}
 room() {{ stat -f -c 'room %S %b' "$1"; }}
 sizes() {{
@@ -47,7 +53,7 @@ def _folders(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
     lines = [_WALK, mark("folders")]
     for path, wanted in entry.folders.items():
         quoted = shlex.quote(path)
-        lines.append(f"echo folder {quoted}\nif [ -d {quoted} ]; then")
+        lines.append(f"seen {quoted}; echo folder {quoted}\nif [ -d {quoted} ]; then")
         lines.append(f"room {quoted}; walk du -skx {quoted}")
         if wanted.oldest is not None:
             days = max(0, int(wanted.oldest // _SECONDS_A_DAY) - 1)
@@ -151,7 +157,7 @@ def _trees(entry: HostEntry, _: Mapping[str, Any]) -> str | None:
         allowed = " -o ".join(f"-path {shlex.quote(place)}" for place in wanted.allowed)
         pruned = f"\\( {allowed} \\) -prune -o" if allowed else ""
         large = f"-type f -size +{int(wanted.largest) // _KIB}k -exec stat -c 'large %b %n' {{}} +"
-        lines.append(f"echo tree {quoted}; room {quoted}; sizes {below}")
+        lines.append(f"seen {quoted}; echo tree {quoted}; room {quoted}; sizes {below}")
         lines.append(f"walk find {quoted} -xdev {pruned} {large}")
     return "\n".join((*lines, mark("end")))
 
