@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 import json
+import resource
 import statistics
+import sys
 import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from lab.machines import Machine
 from lab.world import World
 from lab.worlds import opened
 
 RUNS = 5
+IDLE_SECONDS = 2
 TICKS = 100
 """Clock ticks a second (USER_HZ)."""
 
@@ -36,46 +41,56 @@ def sshd(machine: Machine) -> int:
     raise RuntimeError("sshd was not found")
 
 
-def spent(pid: int) -> float:
-    """CPU seconds of all its children that have ended, and of theirs."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(words[13]) + int(words[14])) / TICKS
+def spent() -> float:
+    """CPU seconds of this whole machine without those of our own children that have ended."""
+    words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    busy = sum(map(int, words[:3] + words[5:7])) / TICKS
+    ours = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return busy - ours.ru_utime - ours.ru_stime
 
 
 def resident(pid: int) -> float:
-    """MiB of the processes below it; what they share counts for each (so it is a bound)."""
+    """MiB of the processes below it, of what several share each its part (proc_pid_smaps(5))."""
     total = 0
     waiting = [pid]
     while waiting:
+        now = waiting.pop()
         try:
-            children = (
-                Path(f"/proc/{(now := waiting.pop())}/task/{now}/children").read_text().split()
-            )
+            children = Path(f"/proc/{now}/task/{now}/children").read_text().split()
             for child in map(int, children):
                 waiting.append(child)
-                total += int(Path(f"/proc/{child}/statm").read_text().split()[1])
-        except OSError:
+                rollup = Path(f"/proc/{child}/smaps_rollup").read_text()
+                total += int(rollup.partition("\nPss:")[2].split()[0])
+        except (OSError, IndexError):
             continue
-    return total * 4096 / 2**20
+    return total / 1024
 
 
-def look(world: World, pid: int, *options: str) -> tuple[float, float, float]:
-    """CPU seconds, peak MiB and wall seconds of one observation of app1."""
-    peak, done = [0.0], threading.Event()
+def look(world: World, *options: str) -> tuple[float, float]:
+    """CPU seconds and wall seconds of one observation of app1."""
+    idle = spent()
+    time.sleep(IDLE_SECONDS)
+    idle = (spent() - idle) / IDLE_SECONDS
+    before, started = spent(), time.monotonic()
+    outcome = world.diagnose("--limit=app1", *options)
+    cpu = spent() - before - idle * (time.monotonic() - started)
+    return cpu, json.loads(outcome.snapshot)["targets"]["app1"]["state"]["seconds"]
+
+
+def peak(world: World, pid: int, *options: str) -> float:
+    """Peak MiB of what runs below sshd in one observation of app1."""
+    seen, done = [0.0], threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.02):
-            peak.append(resident(pid))
+        while not done.wait(0.05):
+            seen.append(resident(pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    before = spent(pid)
-    outcome = world.diagnose("--limit=app1", *options)
-    time.sleep(0.5)  # until sshd has taken note of the session's end
+    world.diagnose("--limit=app1", *options)
     done.set()
     watcher.join()
-    wall = json.loads(outcome.snapshot)["targets"]["app1"]["state"]["seconds"]
-    return spent(pid) - before, max(peak), wall
+    return max(seen)
 
 
 def main() -> None:
@@ -83,8 +98,9 @@ def main() -> None:
     with opened("hosts") as world:
         pid = sshd(world.parts["app1"])
         for name, options in (("everything", ()), ("-m critical", ("-m", "critical"))):
-            runs = [look(world, pid, *options) for _ in range(RUNS)]
-            cpu, memory, wall = (statistics.median(one[i] for one in runs) for i in range(3))
+            runs = [look(world, *options) for _ in range(RUNS)]
+            cpu, wall = (statistics.median(one[i] for one in runs) for i in range(2))
+            memory = peak(world, pid, *options)
             print(f"{name:12} {cpu:6.2f} s cpu {memory:6.0f} MiB {wall:6.2f} s wall")
 
 
