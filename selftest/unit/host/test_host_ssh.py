@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import re
 import shutil
@@ -118,7 +119,8 @@ def test_connect_port_closed_is_refused() -> None:
 def test_connect_refused_by_a_slow_machine_is_still_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What this machine takes to read keys and libraries does not make a refusal a silence."""
+    """What this machine takes to read keys does not make a refusal a silence."""
+    importlib.import_module("asyncssh")  # which takes its time where nobody had it before
     options = ssh._Login._options
 
     def slow(login: Any) -> Any:
