@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import redis
 from lab.account import ENVIRON, account
 from lab.certificates import Authority
 from lab.demo.shop import Shop
+from lab.ports import free_port
 
 IDLE_SESSIONS = 97
 """All slots of PostgreSQL's default max_connections (100) that are not kept for superusers."""
@@ -74,7 +74,7 @@ def postgres(folder: Path) -> Iterator[str]:
 def full_redis(folder: Path) -> Iterator[str]:
     """Redis at its memory limit, full of keys that never expire, with a queue nobody drains."""
     folder.mkdir()
-    port = _free_port()
+    port = free_port()
     settings = f"port {port} bind 127.0.0.1 dir {folder} maxmemory 12mb maxmemory-policy noeviction".split()
     options = [
         word
@@ -121,9 +121,3 @@ def _wait_for(client: redis.Redis) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -60,10 +60,10 @@ def says(records: dict[tuple[str, str], list[str]]) -> Behaviour:
 def name_server(behaviour: Behaviour, address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """A name server, over UDP and TCP; ``behaviour`` gives the bytes to answer with, or None."""
     with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server((address, port)))
+        port = listener.getsockname()[1]
         datagrams = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         datagrams.bind((address, port))
-        port = datagrams.getsockname()[1]
-        listener = stack.enter_context(socket.create_server((address, port)))
 
         def over_udp() -> None:
             with suppress(OSError):

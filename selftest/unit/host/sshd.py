@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.ports import free_port
 from sickbay.inventory.host import HostEntry, HostLimits
 from sickbay.inventory.limits import resolve
 from sickbay.inventory.targets import Inventory, Target
@@ -23,13 +23,6 @@ from sickbay.redact import Redactor
 from sickbay.snapshot import TargetState
 
 PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def host_target(name: str = "h1", **entry: object) -> Target:

@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from selftest.unit.host.sshd import Sshd, free_port, host_target, running, seen
+from lab.ports import free_port
+from selftest.unit.host.sshd import Sshd, host_target, running, seen
 from sickbay.errors import Missing
 from sickbay.facts import FactSpec
 from sickbay.inventory.targets import Target
@@ -34,6 +35,12 @@ from sickbay.targets.kinds import known_facts
 from sickbay.targets.probe import Connection, Contact, Observation, Probe
 
 FACTS = sorted(name for name, spec in known_facts().items() if isinstance(spec.request, Command))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def asyncssh_at_hand() -> None:
+    """Its import takes its time, and not out of the short deadlines here."""
+    importlib.import_module("asyncssh")
 
 
 def asked(target: Target, **commands: Command) -> Probe:
@@ -120,7 +127,6 @@ def test_connect_refused_by_a_slow_machine_is_still_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What this machine takes to read keys does not make a refusal a silence."""
-    importlib.import_module("asyncssh")  # which takes its time where nobody had it before
     options = ssh._Login._options
 
     def slow(login: Any) -> Any:
@@ -166,7 +172,7 @@ def test_connect_something_else_than_ssh_is_garbage(said: bytes, closes: bool) -
             connection.shutdown(socket.SHUT_WR)
 
     with pretender(speak) as port:
-        assert told(contact_of(port, 2)) == ("unreadable", "garbage")
+        assert told(contact_of(port, 4)) == ("unreadable", "garbage")
 
 
 @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.9\r\n"], ids=["before", "after"])

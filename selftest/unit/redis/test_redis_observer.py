@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from lab.ports import free_port
 from selftest.servers import Behaviour, answering, garbage, hang_up, nobody, served, silent
 from selftest.unit.observing import facts_of, observed
 from sickbay.inventory.redis import RedisEntry
@@ -26,9 +26,7 @@ _SERVER = Path(sys.executable).with_name("redis-server")
 @pytest.fixture
 def server() -> Iterator[int]:
     """A server of our own on a free port, without any key."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             [_SERVER, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
