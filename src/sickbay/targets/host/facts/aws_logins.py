@@ -19,6 +19,7 @@ from sickbay.facts import Record, fact
 from sickbay.inventory.declared.aws import DeclaredAwsCredentials
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
+from sickbay.targets.host.paths import NEAREST
 from sickbay.targets.host.sections import mark, sections
 
 _GRANT = "set sudo: true for this host: an account's credentials are root's, and its own, to read"
@@ -83,12 +84,10 @@ def _variables() -> str:
     return " ".join(f"-e {shlex.quote(line)}" for line in lines)
 
 
-_LOOK = f"""
+_LOOK = f"""{NEAREST}
 see() {{
   [ ! -f "$1" ] || [ ! -r "$1" ] || return 0
-  near=$1
-  while near=${{near%/*}}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
-  if [ -e "$1" ] || [ ! -x "${{near:-/}}" ]; then echo "hidden $1"; fi
+  if [ -e "$1" ] || ! nearest "$1"; then echo "hidden $1"; fi
   return 1
 }}
 keyed() {{

@@ -11,6 +11,7 @@ from sickbay.errors import Denied, NotApplicable, TimedOut, Unsupported
 from sickbay.facts import Record, fact
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
+from sickbay.targets.host.paths import NEAREST
 
 SECONDS = 6
 """How long reading one backup may take; a larger one is tested by its own means."""
@@ -18,9 +19,9 @@ LISTED = 5000
 """Lines that are looked at of a listing."""
 _GRANT = "let the user read the backups (a group), or set sudo: true for this host"
 
-# The two newest of a pattern; a directory that may not be searched hides what is in it.
-_FIND = """
-find_newest() {
+# The two newest of a pattern.
+_FIND = f"""{NEAREST}
+find_newest() {{
   newest= before=
   for f in $1; do
     [ -f "$f" ] || continue
@@ -28,11 +29,9 @@ find_newest() {
     elif [ -z "$before" ] || [ "$f" -nt "$before" ]; then before=$f; fi
   done
   [ -z "$newest" ] || return 0
-  near=$1
-  while near=${near%/*}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
-  [ -x "${near:-/}" ] || { echo "$near: Permission denied" >&2; exit 1; }
+  nearest "$1" || {{ echo "$near: Permission denied" >&2; exit 1; }}
   return 1
-}
+}}
 IFS=
 """
 _MEASURE = """

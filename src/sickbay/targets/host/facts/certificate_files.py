@@ -12,6 +12,7 @@ from sickbay.facts import Record, fact
 from sickbay.inventory.host import HostEntry
 from sickbay.targets import x509
 from sickbay.targets.host.command import Command
+from sickbay.targets.host.paths import NEAREST
 from sickbay.targets.host.sections import mark, sections
 
 LONGEST = 65536
@@ -19,15 +20,12 @@ LONGEST = 65536
 _GRANT = "let the user read the certificate (it is public), or set sudo: true for this host"
 
 # A file may hold a private key as well: only what is between the marks of certificates is printed.
-# The declared private key is read by openssl there, which prints the public half of it and nothing else. A
-# directory that may not be searched hides what is in it, so that nothing can be told missing.
-_SHOW = f"""
+# The declared private key is read by openssl there, which prints the public half of it and nothing else.
+_SHOW = f"""{NEAREST}
 denied() {{ echo "$1: Permission denied" >&2; exit 1; }}
 there() {{
   [ ! -e "$1" ] || return 0
-  near=$1
-  while near=${{near%/*}}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
-  [ -x "${{near:-/}}" ] || denied "$near"
+  nearest "$1" || denied "$near"
   if [ -L "$1" ]; then echo dangling; else echo missing; fi
   return 1
 }}

@@ -15,6 +15,7 @@ from sickbay.errors import Denied, NotApplicable, TimedOut, Unsupported
 from sickbay.facts import Record, fact
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
+from sickbay.targets.host.paths import NEAREST
 from sickbay.targets.host.sections import mark, sections
 
 _SECONDS = 4
@@ -28,7 +29,7 @@ _OPTIONS = (
     "-c core.quotePath=true -c color.ui=false"
 )
 
-_LOOK = f"""
+_LOOK = f"""{NEAREST}
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_TRACE
 export GIT_OPTIONAL_LOCKS=0 GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 HOME=/nonexistent
 ask() {{ timeout {_SECONDS} $as git -C "$place" -c "safe.directory=$place" {_OPTIONS} "$@" 2>&1; echo "ended $?"; }}
@@ -45,9 +46,7 @@ unfiltered() {{
 }}
 look() {{
   place=$1 commits=$2 as=; shift 2
-  near=$place
-  while [ -n "$near" ] && [ ! -d "$near" ]; do near=${{near%/*}}; done
-  if [ ! -x "${{near:-/}}" ]; then echo hidden; return; fi
+  nearest "$place/.git" || {{ echo hidden; return; }}
   if [ ! -d "$place" ]; then echo missing; return; fi
   if [ ! -e "$place/.git" ]; then echo none; return; fi
   for part in "$place/.git" "$place/.git/objects" "$place/.git/refs"; do

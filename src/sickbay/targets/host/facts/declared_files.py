@@ -11,22 +11,20 @@ from sickbay.facts import Record, fact
 from sickbay.inventory.declared.files import DeclaredFile
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
+from sickbay.targets.host.paths import NEAREST
 
-# Patterns are taken apart by the shell, with nothing to split words at. A directory that may not be
-# searched hides what is in it: then the nearest one that can be seen tells so.
-FIND = """
-find_newest() {
+# Patterns are taken apart by the shell, with nothing to split words at.
+FIND = f"""{NEAREST}
+find_newest() {{
   newest=
   for path in $1; do
     [ -e "$path" ] || [ -L "$path" ] || continue
     if [ -z "$newest" ] || [ "$path" -nt "$newest" ]; then newest=$path; fi
   done
   [ -z "$newest" ] || return 0
-  near=$1
-  while near=${near%/*}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
-  if [ -x "${near:-/}" ]; then echo "missing ${near:-/}"; else echo "hidden ${near:-/}"; fi
+  if nearest "$1"; then echo "missing $near"; else echo "hidden $near"; fi
   return 1
-}
+}}
 IFS=
 """
 """The shell function ``find_newest``: sets ``newest`` to the newest of a pattern, or says why not."""

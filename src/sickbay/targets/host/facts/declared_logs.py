@@ -12,6 +12,7 @@ from sickbay.errors import Denied, NotApplicable, Unreadable
 from sickbay.facts import Record, fact
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
+from sickbay.targets.host.paths import NEAREST
 from sickbay.targets.host.sections import mark, sections
 
 _MOST = 5
@@ -20,13 +21,10 @@ _LONGEST_LINE = 2000
 _SHOWN = 100
 _GRANT = "let the user read these logs (group adm), or set sudo: true for this host"
 
-# A directory that may not be searched hides what is in it: the nearest one that can be seen tells so.
-_NEAR = """
-absent() {
-  near=$1
-  while near=${near%/*}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
-  if [ -x "${near:-/}" ]; then echo missing; else echo "hidden ${near:-/}"; fi
-}
+_NEAR = f"""{NEAREST}
+absent() {{
+  if nearest "$1"; then echo missing; else echo "hidden $near"; fi
+}}
 """
 # GNU's stat and BusyBox's print alike: when written, size, path.
 _FOLDER = f"""

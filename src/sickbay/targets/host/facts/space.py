@@ -10,6 +10,7 @@ from sickbay.errors import NotApplicable
 from sickbay.facts import Record, fact
 from sickbay.inventory.host import HostEntry
 from sickbay.targets.host.command import Command
+from sickbay.targets.host.paths import NEAREST
 from sickbay.targets.host.sections import mark, sections
 
 WALK_SECONDS = 9
@@ -25,7 +26,7 @@ LEFT_OUT = "/usr"
 
 # What goes away while it is looked at is no matter; what may not be read, or lies where nothing can be
 # seen, is.
-_WALK = f"""
+_WALK = f"""{NEAREST}
 walk() {{
   said=$("$@" 2>&1 | grep -v 'No such file or directory$' | head -n {_MOST_LINES})
   case $said in *'ermission denied'*)
@@ -35,9 +36,7 @@ walk() {{
   [ -z "$said" ] || printf '%s\\n' "$said"
 }}
 seen() {{
-  near=$1
-  while near=${{near%/*}}; [ -n "$near" ] && [ ! -d "$near" ]; do :; done
-  [ -x "${{near:-/}}" ] || {{ echo "${{near:-/}}: Permission denied" >&2; exit 1; }}
+  nearest "$1" || {{ echo "$near: Permission denied" >&2; exit 1; }}
 }}
 room() {{ stat -f -c 'room %S %b' "$1"; }}
 sizes() {{
