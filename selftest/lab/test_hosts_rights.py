@@ -15,6 +15,7 @@ import pytest
 from lab.rights import MEANS, PAGE, page
 from lab.world import World
 from lab.worlds.hosts import Hosts
+from sickbay.grants import GROUPS
 from sickbay.targets.host.command import Command
 from sickbay.targets.kinds import known_facts
 
@@ -23,7 +24,6 @@ pytestmark = [
     pytest.mark.xdist_group("hosts-trust"),
 ]
 SUDOERS = "/etc/sudoers.d/medic"
-GROUPS = "adm,systemd-journal"
 USER, IN_GROUPS, READER, ROOT = MEANS
 SUDO = {USER: "false", IN_GROUPS: "false", READER: "read", ROOT: "true"}
 WRITES = {

@@ -17,11 +17,20 @@ from sickbay.targets.aws.calls import Calls
 from sickbay.targets.host.command import Command
 from sickbay.targets.host.script import AS_READER
 from sickbay.targets.kinds import known_facts
-from sickbay.targets.kubernetes.listing import Document, Listing, Secrets
+from sickbay.targets.kubernetes.listing import (
+    READINESS,
+    VERSION,
+    Document,
+    Listing,
+    Secrets,
+    list_rule,
+    path_rule,
+    secret_rule,
+)
 from sickbay.targets.postgres.query import Query
 from sickbay.targets.redis.ask import Ask
 
-GROUPS = "adm, systemd-journal"
+GROUPS = "adm,systemd-journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ def _host(target: Target, requests: Mapping[str, Any]) -> Iterator[Grant]:
     root = [name for name, one in asked.items() if one.root and one.everything]
     user = entry.user or "USER"
     if journal:
-        yield Grant("groups", f"usermod -aG {GROUPS.replace(', ', ',')} {user}", _names(journal))
+        yield Grant("groups", f"usermod -aG {GROUPS} {user}", _names(journal))
     if reading:
         line = sudoers(user, everything=False)
         yield Grant(
@@ -127,27 +136,19 @@ def _kubernetes(target: Target, requests: Mapping[str, Any]) -> Iterator[Grant]:
     entry = target.entry
     assert isinstance(entry, KubernetesEntry)
     groups: dict[str, set[str]] = {}
-    paths = {"/version", "/readyz"}
+    paths = {VERSION.url, READINESS.url}
     for one in requests.values():
         if isinstance(one, Listing):
-            groups.setdefault(one.group.rpartition("/")[0], set()).add(one.resource)
+            groups.setdefault(one.api_group, set()).add(one.resource)
         elif isinstance(one, Document):
-            paths.add(one.path.partition("?")[0])
+            paths.add(one.url)
     for group, resources in sorted(groups.items()):
-        rule = f'{{apiGroups: ["{group}"], resources: [{", ".join(sorted(resources))}], verbs: [list]}}'
-        yield Grant("rule of a ClusterRole", rule, "")
-    yield Grant(
-        "rule of a ClusterRole",
-        f"{{nonResourceURLs: [{', '.join(sorted(paths))}], verbs: [get]}}",
-        "",
-    )
+        yield Grant("rule of a ClusterRole", list_rule(group, sorted(resources)), "")
+    yield Grant("rule of a ClusterRole", path_rule(sorted(paths)), "")
     if any(isinstance(one, Secrets) for one in requests.values()):
         for place in entry.certificates:
             namespace, _, name = place.partition("/")
-            rule = (
-                f'{{apiGroups: [""], resources: [secrets], resourceNames: [{name}], verbs: [get]}}'
-            )
-            yield Grant(f"rule of a Role in {namespace}", rule, "issued_certificates")
+            yield Grant(f"rule of a Role in {namespace}", secret_rule(name), "issued_certificates")
 
 
 def _aws(_: Target, requests: Mapping[str, Any]) -> Iterator[Grant]:

@@ -42,12 +42,14 @@ class Listing:
 
     @property
     def grant(self) -> str:
-        """The rule that a role needs to see this."""
-        group = self.group.rpartition("/")[0]
-        return (
-            f'allow it with a ClusterRole rule {{apiGroups: ["{group}"], '
-            f"resources: [{self.resource}], verbs: [list]}}; the built-in role view has most of them"
-        )
+        """What lets a user see this."""
+        rule = list_rule(self.api_group, [self.resource])
+        return f"allow it with a ClusterRole rule {rule}; the built-in role view has most of them"
+
+    @property
+    def api_group(self) -> str:
+        """The API group without its version; empty for the core group."""
+        return self.group.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,16 @@ class Document:
 
     @property
     def grant(self) -> str:
-        """The rule that a role needs to see this."""
+        """What lets a user see this."""
         return (
-            f'allow it with a ClusterRole rule {{nonResourceURLs: ["{self.path.partition("?")[0]}"], '
-            "verbs: [get]}; the built-in role system:public-info-viewer has it"
+            f"allow it with a ClusterRole rule {path_rule([self.url])}; "
+            "the built-in role system:public-info-viewer has it"
         )
+
+    @property
+    def url(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +85,27 @@ class Secrets:
 
     @staticmethod
     def grant(name: str) -> str:
-        """The rule that a role needs to see one of them."""
-        return (
-            f'allow it with a Role rule {{apiGroups: [""], resources: [secrets], resourceNames: [{name}], '
-            "verbs: [get]}"
-        )
+        """What lets a user see one of them."""
+        return f"allow it with a Role rule {secret_rule(name)}"
+
+
+Request = Listing | Document | Secrets
+"""Every form in which a fact of a cluster is asked for."""
+
+
+def list_rule(group: str, resources: Iterable[str]) -> str:
+    """The RBAC rule that lets a role list resources of an API group."""
+    return f'{{apiGroups: ["{group}"], resources: [{", ".join(resources)}], verbs: [list]}}'
+
+
+def path_rule(urls: Iterable[str]) -> str:
+    """The RBAC rule that lets a role see what the server says of itself at these paths."""
+    return f"{{nonResourceURLs: [{', '.join(urls)}], verbs: [get]}}"
+
+
+def secret_rule(name: str) -> str:
+    """The RBAC rule that lets a role see this one Secret."""
+    return f'{{apiGroups: [""], resources: [secrets], resourceNames: [{name}], verbs: [get]}}'
 
 
 @dataclass(frozen=True, slots=True)

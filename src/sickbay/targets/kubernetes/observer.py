@@ -18,10 +18,26 @@ from kubernetes.client.rest import RESTClientObject
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3 import exceptions as http
 
-from sickbay.errors import Denied, Missing, TimedOut, Unreachable, Unreadable, Unsupported
+from sickbay.errors import (
+    Denied,
+    Missing,
+    NotApplicable,
+    TimedOut,
+    Unreachable,
+    Unreadable,
+    Unsupported,
+)
 from sickbay.inventory.kubernetes import KubernetesEntry
-from sickbay.targets.kubernetes.listing import READINESS, VERSION, Document, Held, Listing, Secrets
-from sickbay.targets.probe import Observation, Probe
+from sickbay.targets.kubernetes.listing import (
+    READINESS,
+    VERSION,
+    Document,
+    Held,
+    Listing,
+    Request,
+    Secrets,
+)
+from sickbay.targets.probe import Probe
 from sickbay.targets.threads import in_thread
 
 PAGE = 500
@@ -82,18 +98,18 @@ async def observe(probe: Probe) -> None:
         probe.reached()
         free = asyncio.Semaphore(SIDE_BY_SIDE)
 
-        async def have(request: Listing | Document | Secrets) -> None:
+        async def have(request: Request) -> None:
             async with free:
                 await in_thread(_have, server, probe, request)
 
         wanted = dict.fromkeys(spec.request for spec in probe.wanted)
-        asked = (r for r in wanted if isinstance(r, Listing | Document | Secrets))
+        asked = (r for r in wanted if isinstance(r, Request))
         await asyncio.gather(*map(have, asked))
     finally:
         server.close()
 
 
-def _have(server: _Server, probe: Probe, request: Listing | Document | Secrets) -> None:
+def _have(server: _Server, probe: Probe, request: Request) -> None:
     """Ask for one thing, and give the answer to all facts that come from it."""
     entry = probe.target.entry
     assert isinstance(entry, KubernetesEntry)
@@ -111,7 +127,7 @@ def _have(server: _Server, probe: Probe, request: Listing | Document | Secrets) 
         lacks = request.optional if isinstance(request, Listing) else ""
         for spec in specs:
             if lacks and isinstance(missing, Unsupported):
-                probe.observations[spec.name] = Observation(absent=f"the cluster has no {lacks}")
+                probe.absent(spec, NotApplicable(f"the cluster has no {lacks}"))
             else:
                 probe.miss(spec, missing)
         return
