@@ -16,9 +16,8 @@ from sickbay.assess import AMBIENT
 from sickbay.coverage import REAL, Outcome, by_system, outcomes
 from sickbay.errors import UsageError
 from sickbay.grants import grants
-from sickbay.inventory.hostspec import HostOptions
 from sickbay.inventory.schema import KnownLimit, known_limits, schema_text
-from sickbay.inventory.select import SHIPPED_INVENTORIES, Selector, narrowed
+from sickbay.inventory.select import Selector, inventory_folders, narrowed
 from sickbay.suite import catalogue, find, limits_used, proofs, shipped_tests
 from sickbay.symptoms import LAYERS, SEVERITIES, Symptom
 from sickbay.targets.kinds import KINDS, known_facts
@@ -214,10 +213,8 @@ def _found(paths: Sequence[Path]) -> tuple[tuple[Symptom, ...], int]:
 
 def _grants(options: argparse.Namespace) -> int:
     found, code = _found(())
-    folders = [
-        folder for folder in (Path.cwd() / "inventories", *SHIPPED_INVENTORIES) if folder.is_dir()
-    ]
-    inventory = Selector(folders=folders, options=HostOptions()).inventory(options.inventory)
+    selector = Selector(folders=inventory_folders(Path.cwd()))
+    inventory = selector.inventory(options.inventory)
     if options.limit:
         inventory = narrowed(inventory, options.limit)
     chosen = [one for one in found if options.severity in {None, one.severity}]

@@ -11,7 +11,7 @@ import pytest
 
 from sickbay.errors import UsageError
 from sickbay.inventory.hostspec import HostOptions
-from sickbay.inventory.select import SHIPPED_INVENTORIES, Selector, narrowed
+from sickbay.inventory.select import Selector, inventory_folders, narrowed
 from sickbay.inventory.targets import Target
 from sickbay.inventory.units import parse_duration
 from sickbay.redact import Redactor
@@ -104,14 +104,9 @@ def _history(config: pytest.Config, reports: Path) -> Path:
 
 def selector(config: pytest.Config) -> Selector:
     """Where this run looks for inventories, and what testinfra's options say about hosts."""
-    folders = [
-        config.invocation_params.dir / "inventories",
-        config.rootpath / "inventories",
-        *SHIPPED_INVENTORIES,
-    ]
     option = config.option
     return Selector(
-        folders=list(dict.fromkeys(folder for folder in folders if folder.is_dir())),
+        folders=inventory_folders(config.invocation_params.dir, config.rootpath),
         options=HostOptions(
             connection=getattr(option, "connection", None),
             ssh_config=getattr(option, "ssh_config", None),

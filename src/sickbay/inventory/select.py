@@ -23,6 +23,12 @@ SHIPPED_INVENTORIES = (_PACKAGE / "inventories", _PACKAGE.parent.parent / "inven
 _SUFFIXES = (".yaml", ".yml")
 
 
+def inventory_folders(*places: Path) -> list[Path]:
+    """Where inventories are looked for by name: beside each of these places, then the shipped ones."""
+    candidates = (*(place / "inventories" for place in places), *SHIPPED_INVENTORIES)
+    return list(dict.fromkeys(folder for folder in candidates if folder.is_dir()))
+
+
 @dataclass(frozen=True)
 class Selector:
     """Where inventories are looked for by name, and what testinfra's options say about hosts."""
