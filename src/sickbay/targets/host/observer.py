@@ -81,11 +81,11 @@ class _Observation:
         return True
 
     async def _trip(self, transport: Transport, specs: Iterable[FactSpec]) -> None:
+        # Several facts can be read out of one answer, which is asked for once.
         asked: dict[Part, list[FactSpec]] = {}
         for spec in specs:
             if (part := self._part(spec)) is not None:
                 asked.setdefault(part, []).append(spec)
-        # Several facts can be read out of one answer; it is asked for once.
         lanes = _lanes(list(asked))
         ended = await asyncio.gather(*(self._lane(transport, asked, lane) for lane in lanes))
         # A host that allows fewer sessions at a time gets what it refused when the others are over,
@@ -113,7 +113,7 @@ class _Observation:
         if not script.begun(output.stdout, nonce):
             return _no_shell(output.stdout, output.stderr, output.broken)
         self._probe.reached()
-        elevated = [name for name, part in parts.items() if part.root]
+        elevated = [n for n, part in parts.items() if script.is_elevated(part, self._entry.sudo)]
         answers = script.parse(output.stdout, output.stderr, nonce, elevated)
         for name, part in parts.items():
             for spec in asked[part]:

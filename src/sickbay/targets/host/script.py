@@ -151,7 +151,7 @@ def build(
     ``sudo`` lets parts marked root use it: as root, or (``read``) as nobody who may read every file,
     which is not enough for those that need everything that root has.
     """
-    elevated = {name: part for name, part in parts.items() if _is_elevated(part, sudo)}
+    elevated = {name: part for name, part in parts.items() if is_elevated(part, sudo)}
     lines = [_opening(nonce), f"frame {BEGIN} 0", f"end={max(1, int(seconds))}"]
     lines += [_call(name, part) for name, part in parts.items() if name not in elevated]
     if elevated:
@@ -166,7 +166,8 @@ def build(
     return _whole(lines)
 
 
-def _is_elevated(part: Part, sudo: bool | Literal["read"]) -> bool:
+def is_elevated(part: Part, sudo: bool | Literal["read"]) -> bool:
+    """Whether a part runs under sudo where the inventory allows that much of it."""
     return part.root and (sudo is True or (bool(sudo) and not part.everything))
 
 
@@ -232,12 +233,8 @@ def _text(data: bytes) -> str:
 def failure(part: Part, answer: Answer) -> Missing | None:
     """Why the answer holds no fact, or None when it does."""
     status = answer.status
-    other_tool = status not in part.accept and _OTHER_TOOL.search(answer.stderr)
-    if (
-        status == "missing"
-        or (status == _NOT_FOUND and _NOT_FOUND not in part.accept)
-        or other_tool
-    ):
+    no_such_tool = status == _NOT_FOUND or _OTHER_TOOL.search(answer.stderr)
+    if status == "missing" or (status not in part.accept and no_such_tool):
         return _unsupported(part, answer)
     if status == "late":
         return TimedOut(
