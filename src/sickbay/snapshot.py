@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from pydantic import SecretStr, ValidationError
@@ -21,6 +21,7 @@ from sickbay.targets.kinds import known_facts
 from sickbay.targets.probe import Contact, Gap, Observation
 
 FORMAT = 1
+_Form = TypeVar("_Form")
 
 
 class TargetState(Record):
@@ -70,6 +71,21 @@ class _Saved(Record):
     waiver_sources: list[str] = []
 
 
+# What is read of an earlier run. A folder holds many of them: facts that nobody asks for stay text.
+class _PastState(Record):
+    facts: dict[str, msgspec.Raw]
+
+
+class _PastTarget(Record):
+    state: _PastState | None = None
+
+
+class _Past(Record):
+    inventory: str
+    taken: datetime
+    targets: dict[str, _PastTarget]
+
+
 def save(path: Path, inventory: Inventory, snapshot: Snapshot, redactor: Redactor) -> None:
     """Write a snapshot with the inventory that it belongs to; secrets are masked."""
     saved = _Saved(
@@ -106,7 +122,7 @@ def load(path: Path) -> tuple[Inventory, Snapshot]:
     as unreadable. UsageError when the file is none of ours.
     """
     path = path / "snapshot.json" if path.is_dir() else path
-    saved = _read(path)
+    saved = _read(path, _Saved)
     try:
         targets = {name: _target(name, target) for name, target in saved.targets.items()}
         waivers = tuple(Waiver.model_validate(waiver) for waiver in saved.waivers)
@@ -131,18 +147,22 @@ def earlier(path: Path, inventory: str, facts: Iterable[str]) -> dict[str, Earli
 
     UsageError when the file is none of ours.
     """
-    saved = _read(path)
-    if saved.inventory != inventory:
+    past = _read(path, _Past)
+    if past.inventory != inventory:
         return {}
     found = {}
-    for name, target in saved.targets.items():
+    for name, target in past.targets.items():
         known = target.state.facts if target.state else {}
-        values = {
-            fact: known[fact].value
-            for fact in facts
-            if fact in known and known[fact].value is not None
-        }
-        found[name] = _typed_earlier(Earlier(taken=saved.taken, facts=values))
+        try:
+            values = {
+                fact: msgspec.json.decode(known[fact], type=Observation).value
+                for fact in facts
+                if fact in known
+            }
+        except _UNREADABLE as error:
+            raise _no_snapshot(path, error) from None
+        had = {fact: value for fact, value in values.items() if value is not None}
+        found[name] = _typed_earlier(Earlier(taken=past.taken, facts=had))
     return found
 
 
@@ -158,7 +178,14 @@ def _typed_earlier(seen: Earlier) -> Earlier:
     )
 
 
-def _read(path: Path) -> _Saved:
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def _no_snapshot(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"{path}: not a snapshot that can be replayed: {error}")
+
+
+def _read(path: Path, form: type[_Form]) -> _Form:
     try:
         data = path.read_bytes()
         version = msgspec.json.decode(data, type=_Version).schema_version
@@ -166,11 +193,11 @@ def _read(path: Path) -> _Saved:
             raise UsageError(
                 f"{path}: a snapshot of format {version}; this version reads format {FORMAT}"
             )
-        return msgspec.json.decode(data, type=_Saved)
+        return msgspec.json.decode(data, type=form)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path}: not a snapshot that can be replayed: {error}") from None
+    except _UNREADABLE as error:
+        raise _no_snapshot(path, error) from None
 
 
 def now() -> datetime:
