@@ -334,7 +334,11 @@ def nobody_to_own(foreign_files: tuple[ForeignFile, ...]) -> object:
 def test_files_hold_what_they_should(file_texts: tuple[FileText, ...]) -> None:
     """A script or a setting no longer says what is relied upon, such as the call of a backup."""
     assert offenders(file_texts, lambda one: bool(one.lacks)) == ()
-    for one in file_texts:
+    _demand_readable(file_texts)
+
+
+def _demand_readable(texts: tuple[FileText, ...]) -> None:
+    for one in texts:
         if one.state == "hidden":
             raise Denied(f"{one.path} may not be read by this user", GRANT)
 
@@ -355,9 +359,7 @@ def taken_out(file_texts: tuple[FileText, ...]) -> object:
 def test_files_do_not_hold_what_they_should_not(file_texts: tuple[FileText, ...]) -> None:
     """A script or a setting still says what it should not, such as a placeholder."""
     assert offenders(file_texts, lambda one: bool(one.holds)) == ()
-    for one in file_texts:
-        if one.state == "hidden":
-            raise Denied(f"{one.path} may not be read by this user", GRANT)
+    _demand_readable(file_texts)
 
 
 @test_files_do_not_hold_what_they_should_not.cause(
